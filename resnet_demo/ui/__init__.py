@@ -1,0 +1,74 @@
+"""The page: a frame and one module a tab. Nothing outside this package and app.py imports gradio."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1000")
+
+import gradio as gr  # noqa: E402  (it reads the variables above when it is imported)
+
+from . import frame  # noqa: E402
+from .page import TABS, Lab, Page, open_lab  # noqa: E402
+from .strings import label  # noqa: E402
+from .theme import STYLE, theme  # noqa: E402
+
+__all__ = ["Lab", "Page", "build_app", "launch_options"]
+
+HOUR = 3600
+LARGEST_UPLOAD = "200mb"
+LARGEST_REQUEST = 210_000_000
+
+
+def build_app(root: Path | None = None) -> gr.Blocks:
+    """The whole page over the lab at `root` (default: home), queue set up, not yet launched."""
+    lab = open_lab(root)
+    with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(HOUR, HOUR)) as demo:
+        chip, copy = frame.head()
+        bar = frame.hand_bar(copy)
+        hand = gr.Textbox("", elem_id="hand", show_label=False, container=False)
+        with gr.Tabs(selected="train", elem_id="tabs") as tabs:
+            page = Page(lab, hand, tabs)
+            for name in TABS:
+                with gr.Tab(label(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}"):
+                    _build_tab(name, page)
+        frame.foot()
+        frame.wire(demo, page, chip, bar, copy)
+    return _queued(demo)
+
+
+def _build_tab(name: str, page: Page) -> None:
+    if importlib.util.find_spec(f"{__name__}.{name}_tab") is None:
+        return
+    importlib.import_module(f"{__name__}.{name}_tab").build(page)
+
+
+def _queued(demo: gr.Blocks) -> gr.Blocks:
+    """A short queue whose loops sleep longer than Gradio's millisecond, which alone takes a tenth of a core."""
+    demo.queue(max_size=64, default_concurrency_limit=4)
+    queue = getattr(demo, "_queue", None)
+    for knob, seconds in (("sleep_when_free", 0.02), ("progress_update_sleep_when_free", 0.05)):
+        if hasattr(queue, knob):
+            setattr(queue, knob, seconds)
+    return demo
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` is given wherever the page is started: nothing from outside, nothing kept, nothing told but sentences."""
+    return {
+        "theme": theme(),
+        "css_paths": [STYLE],
+        "ssr_mode": False,
+        "run_history": False,
+        "show_error": False,
+        "enable_monitoring": False,
+        "footer_links": ["api"],
+        "max_file_size": LARGEST_UPLOAD,
+        "app_kwargs": {"max_body_size": LARGEST_REQUEST, "openapi_url": None},
+    }

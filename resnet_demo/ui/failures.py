@@ -1,0 +1,59 @@
+"""How a failure reaches the visitor: always as a sentence, never as a traceback."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import gradio as gr
+
+from ..errors import LabError
+from .strings import say
+
+log = logging.getLogger("resnet_demo")
+
+
+def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, with every exception turned into a `gr.Error` that holds one sentence.
+
+    A LabError keeps its own words; anything else is logged under an id that the sentence names.
+    """
+    if inspect.iscoroutinefunction(handler):
+
+        @functools.wraps(handler)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return await handler(*args, **kwargs)
+            except Exception as error:
+                refuse(error)
+
+        return run_async
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except Exception as error:
+            refuse(error)
+
+    return run
+
+
+def refuse(error: Exception) -> NoReturn:
+    """Raises: gr.Error with the sentence for this failure."""
+    if isinstance(error, gr.Error):
+        raise error
+    raise gr.Error(sentence(error), title=say("error.title"), print_exception=False) from error
+
+
+def sentence(error: Exception) -> str:
+    """What a person is told about this failure; what nobody foresaw goes to the log with an id."""
+    if isinstance(error, LabError):
+        return str(error)
+    incident = secrets.token_hex(3)
+    log.exception("unforeseen failure %s", incident, exc_info=error)
+    return say("error.unexpected", id=incident)

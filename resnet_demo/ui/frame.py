@@ -1,0 +1,121 @@
+"""What stands around the tabs: name, device, the thing in hand, the link to it, the foot; and the hand's way to the address and back."""
+
+from __future__ import annotations
+
+import functools
+from html import escape
+
+import gradio as gr
+
+from .. import __version__
+from ..specs import MODELS
+from .failures import guarded
+from .hand import DATASETS, Hand
+from .page import Page
+from .strings import label, say
+
+# `lang` is left out of links: it belongs to the reader.
+READ_ADDRESS = """() => {
+  const words = new URLSearchParams(window.location.search), hand = {};
+  for (const key of ["model", "dataset", "checkpoint", "run"]) {
+    const word = words.get(key === "dataset" ? "data" : key);
+    if (word) hand[key] = word;
+  }
+  return JSON.stringify(hand);
+}"""
+WRITE_ADDRESS = """(text) => {
+  let hand; try { hand = JSON.parse(text); } catch { return; }
+  const address = new URL(window.location.href);
+  for (const key of ["model", "dataset", "checkpoint", "run"]) {
+    const word = key === "dataset" ? "data" : key;
+    if (hand[key]) address.searchParams.set(word, hand[key]); else address.searchParams.delete(word);
+  }
+  window.history.replaceState(window.history.state, "", address);
+}"""
+COPY_LINK = """async () => {
+  const address = window.location.href;
+  if (navigator.clipboard && window.isSecureContext) return void (await navigator.clipboard.writeText(address));
+  const field = Object.assign(document.createElement("textarea"), {value: address, readOnly: true});
+  document.body.append(field); field.select(); document.execCommand("copy"); field.remove();
+}"""
+
+
+def head() -> tuple[gr.HTML, gr.Button]:
+    """The name, the device's chip and the copy-link button. -> (chip, button)"""
+    with gr.Row(elem_id="head"):
+        gr.HTML(
+            f"<h1>{escape(label('frame.title'))}</h1><p>{escape(label('frame.tagline'))}</p>",
+            elem_id="name", min_width=280,
+        )  # fmt: skip
+        chip = gr.HTML(chip_html(say("frame.device_wait")), elem_id="chip", min_width=120)
+    return chip, gr.Button(label("frame.copy"), elem_id="copy", size="sm", render=False)
+
+
+def hand_bar(copy: gr.Button) -> gr.HTML:
+    with gr.Row(elem_id="in-hand"):
+        bar = gr.HTML(hand_html(Hand()), elem_id="hand-bar")
+        copy.render()
+    return bar
+
+
+def foot() -> None:
+    gr.HTML(f"<p>{escape(say('frame.foot', version=__version__))}</p>", elem_id="foot")
+
+
+def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
+    """The address gives the hand on load; every change of the hand goes to the bar and to the address."""
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    demo.load(guarded(known_hand), page.hand, page.hand, js=READ_ADDRESS, **quiet)
+    demo.load(guarded(device_chip), None, chip, **quiet)
+    page.hand.change(guarded(show_hand), page.hand, bar, **quiet)
+    page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
+    copy.click(None, None, None, js=COPY_LINK, **quiet).then(guarded(say_copied), None, None, **quiet)
+
+
+def known_hand(text: str) -> str:
+    """The hand that the address asks for, its unknown words replaced by the defaults."""
+    return Hand.of(text).to_json()
+
+
+def show_hand(text: str) -> str:
+    return hand_html(Hand.of(text))
+
+
+def say_copied() -> None:
+    gr.Info(say("frame.copied"), duration=3)
+
+
+@functools.lru_cache(maxsize=1)
+def device_chip() -> str:
+    """Asks torch what it runs on: a second or two the first time, which is why the page does not wait for it."""
+    from ..device import device_label
+
+    return chip_html(device_label())
+
+
+def chip_html(text: str) -> str:
+    return f'<span class="chip" title="{escape(say("frame.device"))}">{escape(text)}</span>'
+
+
+def hand_html(hand: Hand) -> str:
+    """Model, data and checkpoint as three labelled words."""
+    words = (
+        ("frame.model", model_title(hand.model)),
+        ("frame.data", dataset_title(hand.dataset)),
+        ("frame.checkpoint", hand.checkpoint or say("frame.no_checkpoint", hand.lang)),
+    )
+    parts = (f"<span><i>{escape(say(key, hand.lang))}</i> <b>{escape(word)}</b></span>" for key, word in words)
+    return f'<div class="hand">{"".join(parts)}</div>'
+
+
+def model_title(name: str) -> str:
+    """How the field writes a model's name: ResNet-20, Plain-56."""
+    spec = MODELS[name]
+    kind = "Plain" if spec.is_plain else "ResNet"
+    rest = name.removeprefix("plain" if spec.is_plain else "resnet").lstrip("0123456789")
+    depth = name.removeprefix("plain" if spec.is_plain else "resnet").removesuffix(rest)
+    return f"{kind}-{depth}{rest}"
+
+
+def dataset_title(name: str) -> str:
+    return getattr(DATASETS.get(name), "title", name)

@@ -1,0 +1,49 @@
+"""What every tab is handed: the lab behind the page, and the parts of the frame that tabs read and change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+if TYPE_CHECKING:
+    from ..runs.scheduler import Scheduler
+    from ..runs.store import RunStore
+
+TABS = ("model", "train", "layers", "classify")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The server's side: runs on disk under `root`, and who trains next."""
+
+    root: Path
+    store: RunStore | None = None
+    scheduler: Scheduler | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """The frame as tabs see it.
+
+    `hand` holds a Hand as JSON ("" until the page has loaded: read it with `Hand.of`). A handler that changes the hand
+    takes it as an input and returns new JSON to it; everything else listens to `hand.change`. Controls that mirror the hand write
+    to it from `.input`, `.select` or `.click`, never from `.change`, which would answer its own echo. To show another tab, return
+    `gr.Tabs(selected=...)` with one of TABS to `tabs`.
+    """
+
+    lab: Lab
+    hand: gr.Textbox
+    tabs: gr.Tabs
+
+
+def open_lab(root: Path | None = None) -> Lab:
+    """The lab at `root` (default: home)."""
+    try:
+        from ..home import home
+    except ImportError:
+        home = Path.cwd
+
+    return Lab(root=Path(root) if root else home())
