@@ -26,7 +26,11 @@ class Length:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        for option, value, most in (("seconds", self.seconds, 7 * 86_400), ("epochs", self.epochs, 100_000), ("steps", self.steps, 100_000_000)):
+        for option, value, most in (
+            ("seconds", self.seconds, 7 * 86_400),
+            ("epochs", self.epochs, 100_000),
+            ("steps", self.steps, 100_000_000),
+        ):
             if value is not None and not 0 < value <= most:
                 raise InvalidOption(option=option, value=f"{value:g}", allowed=f"more than 0 and at most {most:,}")
 
@@ -97,7 +101,12 @@ def _check(recipe: Recipe) -> None:
 
     require(recipe.schedule in SCHEDULES, "schedule", recipe.schedule, f"one of {', '.join(SCHEDULES)}")
     require(recipe.optimizer in OPTIMIZERS, "optimizer", recipe.optimizer, f"one of {', '.join(OPTIMIZERS)}")
-    require(recipe.normalisation in NORMALISATIONS, "normalisation", recipe.normalisation, f"one of {', '.join(NORMALISATIONS)}")
+    require(
+        recipe.normalisation in NORMALISATIONS,
+        "normalisation",
+        recipe.normalisation,
+        f"one of {', '.join(NORMALISATIONS)}",
+    )
     require(0 < recipe.peak_lr <= 100, "lr", f"{recipe.peak_lr:g}", "more than 0 and at most 100")
     require(2 <= recipe.batch_size <= 65_536, "batch-size", recipe.batch_size, "2 to 65,536")
     require(0 <= recipe.momentum < 1, "momentum", recipe.momentum, "0 or more and less than 1")

@@ -6,7 +6,9 @@ section 3.3 and 4.1 (shortcut options A, B, C and the plain twins).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .errors import InvalidSpec, UnknownModel
 
@@ -113,7 +115,9 @@ def _check_zero_padding(spec: ResNetSpec) -> None:
     for width in spec.widths:
         after = width * EXPANSION[spec.block]
         if after < before:
-            raise InvalidSpec(what=f"a zero-padded shortcut cannot go from {before} to {after} channels; use a projection")
+            raise InvalidSpec(
+                what=f"a zero-padded shortcut cannot go from {before} to {after} channels; use a projection"
+            )
         before = after
 
 
@@ -206,3 +210,17 @@ def plain_twin(spec: ResNetSpec) -> ResNetSpec:
     """The same network without shortcuts, under its own name where the table has it."""
     twin = MODELS.get(spec.name.replace("resnet", "plain"))
     return twin or replace(spec, name=f"{spec.name}-plain", family="custom", shortcut="none")
+
+
+def spec_from_dict(values: Mapping[str, Any]) -> ResNetSpec:
+    """The spec that `dataclasses.asdict` described, from a card or a run's `config.json`.
+
+    Raises: InvalidSpec for missing or unknown keys and for values that make no network.
+    """
+    try:
+        stem = dict(values["stem"])
+        stem["pool"] = None if stem.get("pool") is None else tuple(stem["pool"])
+        lists = {key: tuple(int(n) for n in values[key]) for key in ("blocks_per_stage", "widths", "input")}
+        return ResNetSpec(**{**values, **lists, "stem": StemSpec(**stem)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidSpec(what=f"its description is not complete ({error})") from error
