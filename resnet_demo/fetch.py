@@ -1,0 +1,172 @@
+"""A file from the network: whole and with the right checksum, or one sentence that says why not and what to do instead.
+
+urllib alone waits for ever; here every silence has an end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import logging
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from . import __version__
+from .errors import DataUnavailable, DownloadFailed
+from .home import replacing
+from .imagesets import Progress
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 1 << 16
+SLOWEST_BYTES_PER_SECOND = 100  # a server that drips a byte now and then has stalled as well
+STALE_PART_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to fetch: where from, where to, and what proves that it is the right one."""
+
+    url: str
+    path: Path
+    md5: str
+    size_bytes: int
+
+
+class TransferError(Exception):
+    """Why a transfer ended, as the end of a sentence."""
+
+
+def offline() -> bool:
+    """Whether RESNET_DEMO_OFFLINE forbids every download."""
+    return os.environ.get("RESNET_DEMO_OFFLINE", "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def stall_seconds() -> float:
+    """How long a server may stay silent: RESNET_DEMO_TIMEOUT, or 20 s."""
+    try:
+        return max(0.1, float(os.environ.get("RESNET_DEMO_TIMEOUT", "20")))
+    except ValueError:
+        return 20.0
+
+
+def download_all(jobs: list[tuple[str, Path, str, int]], *, what: str, instead: str, progress: Progress) -> None:
+    """Every file of `jobs` (address, path, md5, bytes) is at its path; those that were already there are not fetched again.
+
+    Raises: DataUnavailable when downloads are switched off; DownloadFailed when the server is not to be reached, stalls,
+    breaks off or sends something else; DiskFull. None of them leaves a file at its path that is not the right one.
+    """
+    missing = [job for job in (Job(*job) for job in jobs) if not has_checksum(job.path, job.md5)]
+    if missing and offline():
+        raise DataUnavailable(dataset=what, why="downloads are switched off (RESNET_DEMO_OFFLINE)", instead=instead)
+    total, before = sum(job.size_bytes for job in missing), 0
+    for job in missing:
+        label = f"downloading {what} from {urlsplit(job.url).hostname}"
+        try:
+            download(job, lambda done, label=label, before=before: progress(label, min(1.0, (before + done) / total)))
+        except TransferError as error:
+            raise DownloadFailed(what=what, why=str(error), instead=instead) from error
+        before += job.size_bytes
+
+
+def download(job: Job, progress=lambda done_bytes: None) -> None:
+    """`job.path` holds the file; `progress` is called with the bytes that have arrived.  Raises: TransferError, DiskFull."""
+    if urlsplit(job.url).scheme not in {"http", "https"}:
+        raise TransferError(f"{job.url} is not an http or https address")
+    _sweep(job.path.parent)
+    log.info("Fetching %s", job.url)
+    with replacing(job.path) as part:
+        digest = _transfer(job, part, progress)
+        if digest != job.md5:
+            raise TransferError("what arrived is not the original file (its checksum is wrong)")
+
+
+def has_checksum(path: Path, md5: str) -> bool:
+    """Whether `path` is a file with this md5."""
+    try:
+        with open(path, "rb") as file:
+            return _md5_of(iter(lambda: file.read(CHUNK_BYTES), b"")) == md5
+    except OSError:
+        return False
+
+
+def _md5_of(chunks) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _transfer(job: Job, part: Path, progress) -> str:
+    try:
+        request = urllib.request.Request(job.url, headers={"User-Agent": f"resnet-demo/{__version__}"})
+        with urllib.request.urlopen(request, timeout=stall_seconds()) as response, open(part, "wb") as file:
+            return _md5_of(_written(_chunks(response, job), file, progress))
+    except urllib.error.HTTPError as error:
+        raise TransferError(f"the server answered {error.code} ({error.reason})") from error
+    except urllib.error.URLError as error:
+        if isinstance(error.reason, TimeoutError):
+            raise TransferError(_silence("the server did not answer")) from error
+        raise TransferError(f"{urlsplit(job.url).hostname} cannot be reached ({error.reason})") from error
+    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        if isinstance(error, TimeoutError):
+            raise TransferError(_silence("the server did not answer")) from error
+        raise TransferError(f"the connection broke off ({error or type(error).__name__})") from error
+
+
+def _silence(what: str) -> str:
+    return f"{what} in {stall_seconds():g} s"
+
+
+def _written(chunks, file, progress):
+    done = 0
+    for chunk in chunks:
+        file.write(chunk)
+        done += len(chunk)
+        progress(done)
+        yield chunk
+
+
+def _chunks(response, job: Job):
+    """What the server sends, as long as it keeps sending and does not send more than the file has."""
+    announced = response.headers.get("Content-Length", "")
+    expected = int(announced) if announced.isdigit() else None
+    done, window_start, window_bytes = 0, time.monotonic(), 0
+    while chunk := _read(response, done):
+        done += len(chunk)
+        if done > job.size_bytes:
+            raise TransferError("the server sends more than the file has")
+        window_bytes += len(chunk)
+        if time.monotonic() - window_start > stall_seconds():
+            if window_bytes < SLOWEST_BYTES_PER_SECOND * stall_seconds():
+                raise TransferError(f"the server all but stopped sending, {_of(done, job)}")
+            window_start, window_bytes = time.monotonic(), 0
+        yield chunk
+    if done < (expected if expected is not None else job.size_bytes):
+        raise TransferError(f"the connection was cut off, {_of(done, job)}")
+
+
+def _read(response, done: int) -> bytes:
+    try:
+        return response.read1(CHUNK_BYTES)
+    except TimeoutError as error:
+        raise TransferError(_silence(f"after {done / 1e6:.1f} MB the server sent nothing more")) from error
+
+
+def _of(done: int, job: Job) -> str:
+    return f"after {done / 1e6:.1f} of {job.size_bytes / 1e6:.1f} MB"
+
+
+def _sweep(folder: Path) -> None:
+    """What downloads that were killed left behind an hour ago or more is removed."""
+    for part in folder.glob(".*.part"):
+        try:
+            if time.time() - part.stat().st_mtime > STALE_PART_SECONDS:
+                part.unlink()
+        except OSError:
+            continue
