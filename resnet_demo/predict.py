@@ -1,0 +1,122 @@
+"""A picture -> the model's-eye view -> probabilities, through the same path as a whole test set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+from torch import Tensor
+
+from .errors import InvalidOption, PictureRefused
+from .pictures import Source, edge_colour, fitted, open_picture
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+
+FITS = ("crop", "pad")
+INVERSIONS = ("auto", "yes", "no")
+LIGHT_ON_DARK = ("fashion-mnist", "fashion-mnist-small", "mnist")  # data whose things are light on a black ground
+
+Picture: TypeAlias = Source | Tensor
+
+
+@dataclass(frozen=True)
+class View:
+    """What a model is shown: `pixels` uint8 (C, H, W); `inverted` where dark and light were exchanged."""
+
+    pixels: Tensor
+    inverted: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """`top` is (class, probability), the most probable first; `probabilities` all of them in label order."""
+
+    top: tuple[tuple[str, float], ...]
+    view: Tensor
+    inverted: bool
+    probabilities: tuple[float, ...] = ()
+
+
+def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no") -> View:
+    """The picture at the model's own size and channels. `shape` is (C, H, W) with one channel (grey) or three (RGB).
+
+    `invert` is `yes`, `no`, or `auto`: where the picture's edge is light, as paper and shop pictures are.
+    Raises: PictureRefused, InvalidOption.
+    """
+    _check("fit", fit, FITS)
+    _check("invert", invert, INVERSIONS)
+    channels, height, width = shape
+    opened = open_picture(picture)
+    if channels not in (1, 3):
+        raise PictureRefused(picture="A picture", why=f"this model takes {channels} channels, a picture has 1 or 3")
+    opened = opened.convert("L" if channels == 1 else "RGB")
+    inverted = invert == "yes" or (invert == "auto" and _has_light_edge(opened))
+    pixels = _to_tensor(fitted(opened, width, height, fit))
+    return View(255 - pixels if inverted else pixels, inverted)
+
+
+def to_input(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no") -> Tensor:
+    """The model's-eye view alone: uint8 (C, H, W). See `look`, which also says whether it was inverted."""
+    return look(picture, shape, fit, invert).pixels
+
+
+def _has_light_edge(picture) -> bool:
+    edge = edge_colour(picture.convert("L"))
+    return edge > 127
+
+
+def _to_tensor(picture) -> Tensor:
+    pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
+    return pixels.view(picture.height, picture.width, len(picture.getbands())).permute(2, 0, 1).contiguous()
+
+
+def view_for(checkpoint: Checkpoint, picture: Picture, fit: str = "crop", invert: str = "auto") -> View:
+    """What this checkpoint's model is shown. With `auto` only models of light-on-dark data get a picture inverted.
+
+    A uint8 tensor (C, H, W) of the model's own shape is taken as it is: it is a picture of the data set.
+    Raises: PictureRefused, InvalidOption.
+    """
+    if isinstance(picture, Tensor):
+        return _view_of_tensor(picture, tuple(checkpoint.shape), invert)
+    if invert == "auto" and checkpoint.card.get("dataset") not in LIGHT_ON_DARK:
+        invert = "no"
+    return look(picture, checkpoint.shape, fit, invert)
+
+
+def _view_of_tensor(pixels: Tensor, shape: tuple[int, ...], invert: str) -> View:
+    _check("invert", invert, INVERSIONS)
+    if pixels.dtype != torch.uint8 or tuple(pixels.shape) != shape:
+        raise PictureRefused(picture="This tensor", why=f"it must be uint8 of shape {shape}")
+    return View(255 - pixels, True) if invert == "yes" else View(pixels)
+
+
+def classify(
+    checkpoint: Checkpoint, pictures: Iterable[Picture], top: int = 5, fit: str = "crop", invert: str = "auto"
+) -> list[Prediction]:
+    """One Prediction a picture, in their order. A picture's answer does not depend on what it is batched with.
+
+    Raises: PictureRefused, InvalidOption.
+    """
+    from .evaluate import probabilities
+
+    if top < 1:
+        raise InvalidOption(option="top", value=top, allowed="1 or more")
+    views = [view_for(checkpoint, picture, fit, invert) for picture in pictures]
+    if not views:
+        return []
+    rows = probabilities(checkpoint, torch.stack([view.pixels for view in views]))
+    return [_prediction(checkpoint.classes, view, row, top) for view, row in zip(views, rows)]
+
+
+def _prediction(classes: Sequence[str], view: View, row: Tensor, top: int) -> Prediction:
+    best = row.topk(min(top, len(classes)))
+    ranked = tuple((classes[index], value) for value, index in zip(best.values.tolist(), best.indices.tolist()))
+    return Prediction(ranked, view.pixels, view.inverted, tuple(row.tolist()))
+
+
+def _check(option: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InvalidOption(option=option, value=repr(value), allowed=f"one of {', '.join(allowed)}")
