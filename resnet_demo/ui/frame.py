@@ -118,4 +118,4 @@ def model_title(name: str) -> str:
 
 
 def dataset_title(name: str) -> str:
-    return getattr(DATASETS.get(name), "title", name)
+    return DATASETS[name].title if name in DATASETS else name

@@ -10,10 +10,7 @@ import re
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-try:
-    from ..datasets import DATASETS
-except ImportError:
-    DATASETS = {"fashion-mnist": None}
+from ..datasets import DATASETS
 from ..specs import MODELS
 from .strings import LANGUAGES
 

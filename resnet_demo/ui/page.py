@@ -41,9 +41,6 @@ class Page:
 
 def open_lab(root: Path | None = None) -> Lab:
     """The lab at `root` (default: home)."""
-    try:
-        from ..home import home
-    except ImportError:
-        home = Path.cwd
+    from ..home import home
 
     return Lab(root=Path(root) if root else home())
