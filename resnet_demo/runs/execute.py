@@ -1,0 +1,291 @@
+"""A run from its folder to its end: loads the data, trains, keeps everything on disk, and makes the final test.
+
+The command line, the worker process and ZeroGPU's decorated function all iterate this one generator.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..checkpoint import Checkpoint, open_checkpoint, read_card
+from ..datasets import load_data
+from ..device import Compute, best_device, choose_compute
+from ..errors import CheckpointRefused, DiskFull, RunRefused
+from ..evaluate import Evaluation, evaluate
+from ..events import CheckpointDue, RunFinished, RunResumed, RunStarted, TrainEvent, Validation
+from ..fitting import misfit
+from ..imagesets import Dataset
+from ..recipes import Recipe
+from ..specs import ResNetSpec
+from ..state import Plan, TrainState, new_state
+from ..train import train
+from .config import RunConfig, versions
+from .eventlog import EventWriter
+from .explain import explain
+from .keeping import add_test, keep, put_back, start_from_parent
+from .status import Status
+from .store import Run
+
+STATE_AFTER = {"completed": "finished", "time": "finished", "steps": "finished", "stopped": "stopped"}
+DEFAULT_SIDE = 32  # pixels, of a user's own pictures where the recipe does not say
+TELL_EVERY_SECONDS = 0.25
+
+
+class TestStopped(Exception):
+    """Somebody asked for the end while the test was made."""
+
+
+def execute(run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False) -> Iterator[TrainEvent]:
+    """Trains the run of a folder, from its beginning or from where it was left, and yields what is new in its log.
+
+    Every event is in the log before it is yielded. The last one is RunFinished, with the test's accuracy and the checkpoint
+    tested, or with the sentence that says why the run failed. A generator closed early leaves the run interrupted.
+
+    Raises: RunRefused if it is being trained already, has begun (without `resume`) or cannot go on (with it).
+    """
+    with run.held(), closing(Execution(run, should_stop, resume)) as execution:
+        yield from execution.events()
+
+
+def execute_test(run: Run, *, should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+    """The final test of a run that was stopped, asked for by its owner: one RunFinished, also in the log.
+
+    Raises: RunRefused if there are no weights yet, or the test was made.
+    """
+    with run.held(), closing(Execution(run, should_stop, True)) as execution:
+        yield from execution.test_events()
+
+
+def test_run(run: Run, *, should_stop: Callable[[], bool] = lambda: False) -> RunFinished:
+    """What `execute_test` yields, for callers that only want the answer."""
+    *_, finished = execute_test(run, should_stop=should_stop)
+    return finished
+
+
+test_run.__test__ = False  # a name that pytest must not take for a test
+TestStopped.__test__ = False
+
+
+class Execution:
+    """One process's hold on a run: its open log, its status and, once loaded, its data and state."""
+
+    def __init__(self, run: Run, should_stop: Callable[[], bool], resume: bool) -> None:
+        self.run, self.resume = run, resume
+        self.config: RunConfig = run.config
+        self.before = run.status()
+        if self.before.state != "queued":
+            run.forget_stop()  # one that somebody asked of an earlier attempt
+        self.should_stop = lambda: should_stop() or run.is_stopping
+        self.status = Status("running", pid=os.getpid(), task=self.before.task)
+        self.told = 0.0
+        self.threads = torch.get_num_threads()
+        self.validation: Validation | None = None
+        self.data: Dataset | None = None
+        self.state: TrainState | None = None
+        run.sweep()
+        self.log = EventWriter(run.log.path)
+
+    def close(self) -> None:
+        self.log.close()
+        self.run.forget_stop()
+        torch.set_num_threads(self.threads)
+
+    def events(self) -> Iterator[TrainEvent]:
+        self._check_start()
+        yield from self._guarded(self._training())
+
+    def test_events(self) -> Iterator[TrainEvent]:
+        if self.run.checkpoint() is None:
+            raise RunRefused(run=self.run.id, action="be tested", why="it has no weights yet")
+        if self.before.test_accuracy is not None:
+            raise RunRefused(run=self.run.id, action="be tested", why="its test was made")
+        yield from self._guarded(self._testing())
+
+    def _check_start(self) -> None:
+        if not self.resume and self.log.has_started:
+            raise RunRefused(run=self.run.id, action="start", why="it has begun before; resume it")
+        why = self.run.why_not_resume() if self.resume and self.before.state not in ("queued", "running") else None
+        if why:
+            raise RunRefused(run=self.run.id, action="go on", why=why)
+
+    def _guarded(self, events: Iterator[TrainEvent]) -> Iterator[TrainEvent]:
+        """The events; an exception among them becomes a failure with a sentence, a close leaves the run interrupted."""
+        failure = None
+        try:
+            yield from events
+        except Exception as error:
+            failure = error
+        except BaseException as error:
+            with suppress(OSError, DiskFull):
+                reason = "closed" if isinstance(error, GeneratorExit) else "killed"
+                self._tell(replace(self.status, state="interrupted", reason=reason, doing="", share=None, pid=None))
+            raise
+        if failure is not None:
+            yield self._failed(failure)
+
+    def _training(self) -> Iterator[TrainEvent]:
+        self._prepare()
+        assert self.state is not None
+        self._doing("training")
+        with closing(train(self.state, should_stop=self.should_stop)) as events:
+            for event in events:
+                if isinstance(event, RunFinished):
+                    event = self._finish(event)
+                if isinstance(event, RunStarted) and self.log.has_started:
+                    event = RunResumed(step=0)  # it was interrupted before there was anything to go on from
+                is_new = self.log.add(event)
+                self._take_note(event)
+                if is_new:
+                    yield event
+
+    def _take_note(self, event: TrainEvent) -> None:
+        if isinstance(event, Validation):
+            self.validation = event
+        elif isinstance(event, CheckpointDue):
+            self.log.sync()  # what is resumed from here must find all its events in the log
+            keep(self.run, self.data, self.state, event, self.validation)
+            self.run.history()  # keeps the index of a long log up to date
+        elif isinstance(event, RunFinished):
+            self._end(event)
+
+    def _prepare(self) -> None:
+        config = self.config
+        self.run.note(
+            f"{'going on with' if self.resume else 'starting'} {config.spec.name} on {config.data}, pid {os.getpid()}"
+        )
+        self._doing("loading the data")
+        self.data = load_data(config.data, side=config.recipe.resize or DEFAULT_SIDE, progress=self._doing)
+        self._doing("preparing")
+        plan = make_plan(config, self.data)
+        if config.compute != plan.compute.as_dict():
+            self.config = replace(self.run.config, compute=plan.compute.as_dict(), versions=versions())
+            self.run.write_config(self.config)
+        if plan.compute.device == "cpu":
+            torch.set_num_threads(plan.compute.threads)
+        self.state = new_state(plan, self.data)
+        if self.resume:
+            put_back(self.run, self.state)
+        if config.parent and not self.state.step:
+            start_from_parent(self.run, self.state)
+
+    def _finish(self, event: RunFinished) -> RunFinished:
+        """The end of training with the test behind it. A stopped run is not tested until somebody asks."""
+        path = self.run.checkpoint()
+        if path is None:
+            return event
+        event = replace(event, checkpoint=str(path), validation_accuracy=_validation_accuracy(path))
+        if STATE_AFTER.get(event.stop_reason) != "finished":
+            return event
+        try:
+            return replace(event, test_accuracy=self._test().accuracy)
+        except TestStopped:
+            return event
+        except Exception as error:
+            self.run.note(traceback.format_exc())
+            sentence, _ = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
+            return replace(event, message=str(sentence))
+
+    def _test(self) -> Evaluation:
+        checkpoint = on_device(open_checkpoint(self.run.checkpoint()))
+        evaluation = evaluate(checkpoint, self.data.test, progress=self._testing_share)
+        add_test(checkpoint, evaluation)
+        return evaluation
+
+    def _testing_share(self, share: float) -> None:
+        if self.should_stop():
+            raise TestStopped
+        self._doing("testing", share)
+
+    def _testing(self) -> Iterator[TrainEvent]:
+        self._doing("loading the data")
+        recipe = self.config.recipe
+        self.data = load_data(self.config.data, side=recipe.resize or DEFAULT_SIDE, progress=self._doing)
+        path, history = self.run.checkpoint(), self.run.history()
+        event = history.finished or RunFinished("stopped", history.step, seconds=history.seconds)
+        with suppress(TestStopped):
+            event = replace(event, test_accuracy=self._test().accuracy)
+        event = replace(event, checkpoint=str(path), validation_accuracy=_validation_accuracy(path))
+        self.log.add(event)
+        self._end(event)
+        yield event
+
+    def _end(self, event: RunFinished) -> None:
+        state = STATE_AFTER.get(event.stop_reason, "failed")
+        words = f" ({event.message})" if event.message else ""
+        self.run.note(f"{event.stop_reason} at step {event.step}, test accuracy {event.test_accuracy}{words}")
+        self._tell(
+            Status(
+                state, event.stop_reason, event.message or "", task=self.status.task,
+                best_accuracy=event.validation_accuracy, test_accuracy=event.test_accuracy,
+            )
+        )  # fmt: skip
+
+    def _failed(self, error: Exception) -> RunFinished:
+        """The failure in the log, in the status and as the last event; on a full disk as much of that as there is room for."""
+        self.run.note("".join(traceback.format_exception(error)))
+        sentence, reason = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
+        step = self.state.step if self.state else self.run.history().step
+        seconds = round(self.state.seconds, 4) if self.state else 0.0
+        path = self.run.checkpoint()
+        event = RunFinished(
+            reason, step, checkpoint=str(path) if path else None, seconds=seconds, message=str(sentence)
+        )
+        self.state = None  # what it held may be what there was no room for
+        with suppress(OSError, DiskFull):
+            self.log.add(event)
+        with suppress(OSError, DiskFull):
+            best = _validation_accuracy(path) if path else None
+            self._tell(replace(self.status.failed_with(sentence, reason), best_accuracy=best))
+        return event
+
+    def _doing(self, what: str, share: float | None = None) -> None:
+        """Says in the status what it is busy with, a few times a second at most."""
+        now = time.monotonic()
+        if what != self.status.doing or now - self.told >= TELL_EVERY_SECONDS:
+            self.told = now
+            self._tell(replace(self.status, doing=what, share=share))
+
+    def _tell(self, status: Status) -> None:
+        self.status = self.run.set_status(status)
+
+
+def make_plan(config: RunConfig, data: Dataset) -> Plan:
+    """The network adapted to the data, on the device that the run began on or the best one here.
+
+    Raises: InputDoesNotFit.
+    """
+    recipe = config.recipe
+    channels, height, width = data.shape
+    spec = replace(config.spec.adapted(num_classes=len(data.classes), in_channels=channels), input=data.shape)
+    if recipe.resize is None and misfit(spec, data.shape):
+        recipe = replace(recipe, resize=config.spec.input[-1])  # as resnet18-nopad, made for 96 pixels, does with 28
+    return Plan(spec, recipe, config.length, config.seed, data.name, _compute(config, spec, recipe))
+
+
+def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe) -> Compute:
+    if config.compute and config.compute.get("device") == best_device():
+        return Compute(**config.compute)
+    return choose_compute(spec, recipe.batch_size, resize=recipe.resize, measure=config.length.is_timed)
+
+
+def on_device(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint moved to where it is quickest to ask many pictures of it."""
+    device = best_device()
+    checkpoint.model.to(device)
+    checkpoint.preprocess.to(device)
+    return checkpoint
+
+
+def _validation_accuracy(path: Path) -> float | None:
+    try:
+        return read_card(path).get("validation_accuracy")
+    except CheckpointRefused:
+        return None
