@@ -1,4 +1,4 @@
-"""Which picture sizes a network can take, found on torch's meta device, where shapes are computed and nothing is allocated."""
+"""Which picture sizes a network can take, found on torch's meta device: shapes are computed, nothing is allocated."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def on_meta(spec: ResNetSpec) -> ResNet:
 
 
 def check_input(spec: ResNetSpec, shape: Shape) -> None:
-    """Raises: InputDoesNotFit if `shape` is no (C, H, W) within the limits. Whether the network takes it is not tried."""
+    """Raises: InputDoesNotFit if `shape` is no (C, H, W) within the limits. Nothing is tried."""
     if len(shape) != 3 or not all(type(size) is int for size in shape):
         raise _refusal(spec, shape, "it has three whole numbers, channels, height and width, such as 3,32,32")
     if not 1 <= shape[0] <= MAX_CHANNELS:

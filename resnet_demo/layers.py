@@ -1,4 +1,4 @@
-"""What happens to a picture on its way through a network: one row for every call of a layer, in the order data meets them.
+"""A picture's way through a network: one row for every call of a layer, in the order data meets them.
 
 The network is built and run on torch's meta device, so no weights and no activations are allocated, whatever its size.
 MACs count convolutions and linear layers only (1 MAC = 2 FLOPs). Source of the receptive field's recurrence:
@@ -29,8 +29,8 @@ FLOAT32_BYTES = 4
 class LayerRow:
     """One call of one layer. Shapes are without the batch dimension.
 
-    `name` is the module's path, `type` torch's class name (`Add` for an addition). `param_terms` are products whose sum is
-    `params`; `mac_terms` is the product that gives `macs` (empty where none are counted). `receptive_field` is
+    `name` is the module's path, `type` torch's class name (`Add` for an addition). `param_terms` are products whose
+    sum is `params`; `mac_terms` is the product that gives `macs` (empty where none are counted). `receptive_field` is
     (height, width) in pixels of the input, as far as the layer's windows reach, padding included.
     """
 

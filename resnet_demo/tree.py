@@ -20,9 +20,9 @@ _IN_BLOCK = re.compile(r"(layer\d+)\.(\d+)\.(.+)")
 class Node:
     """A part of the network.
 
-    `kind` is network, stem, stage, entry (resnet9's convolution and pool), block, branch, shortcut, head, layer, or fold:
-    neighbouring equal blocks. `path` is the module's name, unique among siblings. `shortcut` is the kind of a shortcut:
-    identity, zero_pad or projection. `first` is the number of its first layer in the table, from 0.
+    `kind` is network, stem, stage, entry (resnet9's convolution and pool), block, branch, shortcut, head, layer, or
+    fold: neighbouring equal blocks. `path` is the module's name, unique among siblings. `shortcut` is the kind of a
+    shortcut: identity, zero_pad or projection. `first` is the number of its first layer in the table, from 0.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Node:
 
 
 def layer_tree(spec: ResNetSpec, table: LayerTable) -> Node:
-    """The tree of `table`, which must be `spec`'s. Neighbouring blocks whose rows are equal but for their names are folded."""
+    """The tree of `table`, which must be `spec`'s. Neighbouring blocks are folded if equal in all but their names."""
     leaves = [
         Node("layer", row.name, row=row, first=i, output_shape=row.output_shape) for i, row in enumerate(table.rows)
     ]

@@ -10,11 +10,13 @@ import pytest
 from resnet_demo.errors import InvalidSpec, UnknownModel
 from resnet_demo.specs import FAMILIES, MODELS, SMALL_STEM, ResNetSpec, find_model, plain_twin
 
-NAMES = """
+NAMES = [
+    *"""
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet18 resnet34 resnet50 resnet101 resnet152
     resnet18-cifar resnet34-cifar resnet50-cifar resnet101-cifar resnet152-cifar resnet18-d2l resnet18-nopad
     resnet9 resnet9-slim plain20 plain32 plain44 plain56 plain110 plain18 plain34
 """.split()
+]
 
 
 def test_every_model_of_the_design_is_there_and_no_other():
@@ -85,7 +87,7 @@ def test_adapting_changes_data_only():
 
 
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(UnknownModel, match="no model called “resnet19”.*resnet20"):
+    with pytest.raises(UnknownModel, match=r"no model called “resnet19”.*resnet20"):
         find_model("resnet19")
 
 
