@@ -66,10 +66,12 @@ def cpu_count() -> int:
 
 
 @lru_cache
-def cpu_has_bf16() -> bool:
-    """Whether this processor multiplies bf16 matrices in hardware (AMX); without it bf16 is emulated and slow."""
-    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe and probe())
+def cpu_bf16() -> str:
+    """How this processor multiplies in bf16: “amx” (tiles), “avx512” (vectors), or “” where it would be emulated and slow."""
+    for name, probe in (("amx", "_is_amx_tile_supported"), ("avx512", "_is_avx512_bf16_supported")):
+        if getattr(torch.cpu, probe, bool)():
+            return name
+    return ""
 
 
 def device_label() -> str:
@@ -80,7 +82,7 @@ def device_label() -> str:
     if device == "mps":
         return "Apple GPU (MPS)"
     cores = cpu_count()
-    return f"CPU, {cores} core{'s' if cores > 1 else ''}{', bf16' if cpu_has_bf16() else ''}"
+    return f"CPU, {cores} core{'s' if cores > 1 else ''}{', bf16' if cpu_bf16() else ''}"
 
 
 def choose_compute(spec: ResNetSpec, batch_size: int, *, resize: int | None = None, measure: bool = False) -> Compute:
@@ -96,19 +98,22 @@ def choose_compute(spec: ResNetSpec, batch_size: int, *, resize: int | None = No
 
 
 def _cpu_precision(spec: ResNetSpec, batch_size: int, resize: int | None, measure: bool) -> tuple[str, str]:
-    if not cpu_has_bf16():
+    if not cpu_bf16():
         return "float32", "float32, since this processor has no fast bf16"
     if not measure:
-        shrinks_early = spec.stem.pool is not None and input_size(spec.input, resize)[-1] < 64
-        return (
-            ("float32", "float32, the preset for small pictures behind a large stem")
-            if shrinks_early
-            else ("bf16", "bf16, the preset")
-        )
+        return _preset_precision(spec, resize)
     times = {name: step_seconds(spec, batch_size, resize, name) for name in ("float32", "bf16")}
     best = min(times, key=times.__getitem__)
     other = max(times, key=times.__getitem__)
     return best, f"{best}, measured {times[other] / times[best]:.1f} times as fast as {other}"
+
+
+def _preset_precision(spec: ResNetSpec, resize: int | None) -> tuple[str, str]:
+    """What usually wins: bf16 with tiles, but for small pictures behind a large stem, where they are too coarse."""
+    is_coarse = spec.stem.pool is not None and input_size(spec.input, resize)[-1] < 64
+    if cpu_bf16() == "amx" and not is_coarse:
+        return "bf16", "bf16, the preset for this processor"
+    return "float32", "float32, the preset for this processor and network"
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
     from .imagesets import ImageSet
 
-BATCH_SIZE = 256
+BATCH_SIZE = 128
 Progress = Callable[[float], None]
 
 

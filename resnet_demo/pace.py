@@ -61,10 +61,10 @@ class Pace:
         return min(1.0, max(by_steps, self.clock.now() / usable))
 
     def _reserve(self) -> float:
-        """Seconds to keep for the last validation; a first guess until one was measured."""
-        if not self.validation_seconds:
-            return 0.05 * (self.budget or 0)
-        return self.validation_seconds * len(self.state.validation_images)
+        """Seconds to keep for the last validation: a twentieth of the time at most, less if it takes less."""
+        most = 0.05 * (self.budget or 0)
+        whole = self.validation_seconds * len(self.state.validation_images)
+        return min(most, whole) if whole else most
 
     def reason_to_end(self) -> str | None:
         if self.total is not None and self.state.step >= self.total:
@@ -85,8 +85,12 @@ class Pace:
     def validation_images(self, *, is_last: bool) -> int:
         """How many pictures the next validation takes."""
         everything = len(self.state.validation_images)
-        is_whole = is_last or (not self.budget and self.state.position == 0)
-        return everything if is_whole else min(QUICK_VALIDATION, everything)
+        quick = min(QUICK_VALIDATION, everything)
+        if not self.budget:
+            return everything if is_last or self.state.position == 0 else quick
+        if not is_last or not self.validation_seconds:
+            return quick
+        return max(quick, min(everything, int((self.budget - self.clock.now()) / self.validation_seconds)))
 
 
 def validation_interval(state: TrainState) -> int:

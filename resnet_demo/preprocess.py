@@ -58,6 +58,6 @@ def _channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and deviation by channel in [0, 1], exact: from a count of each of the 256 values."""
     values = torch.arange(256, dtype=torch.float64) / 255
     counts = torch.stack([torch.bincount(images[:, c].reshape(-1), minlength=256) for c in range(images.shape[1])])
-    share = counts / counts.sum(1, keepdim=True)
+    share = counts.double() / counts.sum(1, keepdim=True)
     mean = share @ values
     return mean, (share @ values.square() - mean.square()).clamp_min(0).sqrt()

@@ -22,7 +22,7 @@ from .state import Plan, TrainState, new_state
 
 __all__ = ["Plan", "TrainState", "new_state", "train"]
 
-EVALUATION_BATCH = 512
+EVALUATION_BATCH = 128
 READ_EVERY_SECONDS = 0.25  # how long losses may stay unread on a device that would have to be waited for
 
 
@@ -185,7 +185,8 @@ def _close_epoch(state: TrainState) -> Epoch:
 def _validate_and_save(state: TrainState, pace: Pace, clock: Clock, *, is_last: bool) -> Iterator[TrainEvent]:
     start = clock.now()
     images = pace.validation_images(is_last=is_last)
-    losses, hits = measure(state, images)
+    deadline = clock.start + pace.budget - clock.before if is_last and pace.budget else math.inf
+    losses, hits = measure(state, images, deadline)
     state.seconds = clock.now()
     pace.count_validation(state.seconds - start, images)
     loss, accuracy = losses.mean().item(), hits.mean().item()
@@ -193,7 +194,7 @@ def _validate_and_save(state: TrainState, pace: Pace, clock: Clock, *, is_last: 
         pace.has_diverged = True
         return
     epochs = state.epoch + state.position / len(state.images)
-    yield Validation(state.step, round(epochs, 6), loss, accuracy, images, round(state.seconds, 4))
+    yield Validation(state.step, round(epochs, 6), loss, accuracy, len(hits), round(state.seconds, 4))
     quick = hits[:QUICK_VALIDATION].mean().item()
     is_best = quick >= state.best_accuracy  # of equals the later, better annealed one
     state.best_accuracy = max(quick, state.best_accuracy)
@@ -201,11 +202,16 @@ def _validate_and_save(state: TrainState, pace: Pace, clock: Clock, *, is_last: 
 
 
 @torch.inference_mode()
-def measure(state: TrainState, images: int) -> tuple[Tensor, Tensor]:
-    """Loss and hit (0 or 1) of the first `images` validation pictures, each `(images,)` on the CPU."""
+def measure(state: TrainState, images: int, deadline: float = math.inf) -> tuple[Tensor, Tensor]:
+    """Loss and hit (0 or 1) of the first `images` validation pictures, each `(images,)` on the CPU.
+
+    Past `deadline` (on `time.perf_counter`) it stops early, but never before the quick validation's pictures.
+    """
     state.model.eval()
     losses, hits = [], []
     for start in range(0, images, EVALUATION_BATCH):
+        if start >= QUICK_VALIDATION and time.perf_counter() > deadline:
+            break
         chosen = slice(start, min(images, start + EVALUATION_BATCH))
         labels = state.validation_labels[chosen]
         with state.plan.compute.autocast():
