@@ -78,7 +78,7 @@ DATASETS = {
             50_000,
             10_000,
             license="none stated; cite Krizhevsky 2009",
-            source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; cs.toronto.edu/~kriz/cifar.html",
+            source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; cs.toronto.edu/~kriz",
         ),
         DatasetSpec(
             "mnist",
@@ -132,7 +132,7 @@ def availability(name: str, root: Path | None = None) -> Availability:
 
 
 def load_dataset(name: str, *, root: Path | None = None, progress: Progress | None = None) -> Dataset:
-    """The whole data set, from memory if it was one of the last two loaded. Its tensors are shared: do not write to them.
+    """The whole data set, from memory if it was one of the last two loaded. Its tensors are shared: never written to.
 
     Raises: UnknownDataset; DownloadFailed or DataUnavailable where there is no copy to be had; DiskFull.
     """

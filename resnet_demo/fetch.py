@@ -12,8 +12,10 @@ import os
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from . import __version__
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 CHUNK_BYTES = 1 << 16
 SLOWEST_BYTES_PER_SECOND = 100  # a server that drips a byte now and then has stalled as well
 STALE_PART_SECONDS = 3600
+PROGRESS_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ def stall_seconds() -> float:
 
 
 def download_all(jobs: list[tuple[str, Path, str, int]], *, what: str, instead: str, progress: Progress) -> None:
-    """Every file of `jobs` (address, path, md5, bytes) is at its path; those that were already there are not fetched again.
+    """Every file of `jobs` (address, path, md5, bytes) is at its path; those already there are not fetched again.
 
-    Raises: DataUnavailable when downloads are switched off; DownloadFailed when the server is not to be reached, stalls,
-    breaks off or sends something else; DiskFull. None of them leaves a file at its path that is not the right one.
+    Raises: DataUnavailable when downloads are switched off; DownloadFailed when the server cannot be reached,
+    stalls, breaks off or sends something else; DiskFull. None of these leaves a wrong or half file.
     """
     missing = [job for job in (Job(*job) for job in jobs) if not has_checksum(job.path, job.md5)]
     if missing and offline():
@@ -74,88 +77,95 @@ def download_all(jobs: list[tuple[str, Path, str, int]], *, what: str, instead: 
         before += job.size_bytes
 
 
-def download(job: Job, progress=lambda done_bytes: None) -> None:
-    """`job.path` holds the file; `progress` is called with the bytes that have arrived.  Raises: TransferError, DiskFull."""
+def download(job: Job, progress: Callable[[int], None] = lambda done_bytes: None) -> None:
+    """`job.path` holds the file; `progress` is called with the bytes so far.  Raises: TransferError, DiskFull."""
     if urlsplit(job.url).scheme not in {"http", "https"}:
         raise TransferError(f"{job.url} is not an http or https address")
-    _sweep(job.path.parent)
     log.info("Fetching %s", job.url)
-    with replacing(job.path) as part:
-        digest = _transfer(job, part, progress)
-        if digest != job.md5:
-            raise TransferError("what arrived is not the original file (its checksum is wrong)")
+    try:
+        with replacing(job.path) as part:
+            _sweep(job.path.parent)
+            with _opened(job) as response, part.open("wb") as file:
+                digest = _md5_of(_written(_chunks(response, job), file, progress))
+            if digest != job.md5:
+                raise TransferError("what arrived is not the original file (its checksum is wrong)")
+    except OSError as error:  # the network's own have become TransferError by here
+        raise TransferError(f"{job.path} cannot be written ({error.strerror or error})") from error
 
 
 def has_checksum(path: Path, md5: str) -> bool:
     """Whether `path` is a file with this md5."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return _md5_of(iter(lambda: file.read(CHUNK_BYTES), b"")) == md5
     except OSError:
         return False
 
 
-def _md5_of(chunks) -> str:
+def _md5_of(chunks: Iterable[bytes]) -> str:
     digest = hashlib.md5(usedforsecurity=False)
     for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
 
 
-def _transfer(job: Job, part: Path, progress) -> str:
+def _opened(job: Job) -> http.client.HTTPResponse:
+    host = urlsplit(job.url).hostname
+    request = urllib.request.Request(job.url, headers={"User-Agent": f"resnet-demo/{__version__}"})
     try:
-        request = urllib.request.Request(job.url, headers={"User-Agent": f"resnet-demo/{__version__}"})
-        with urllib.request.urlopen(request, timeout=stall_seconds()) as response, open(part, "wb") as file:
-            return _md5_of(_written(_chunks(response, job), file, progress))
+        return urllib.request.urlopen(request, timeout=stall_seconds())
     except urllib.error.HTTPError as error:
+        error.close()
         raise TransferError(f"the server answered {error.code} ({error.reason})") from error
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, TimeoutError):
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        if isinstance(reason, TimeoutError):
             raise TransferError(_silence("the server did not answer")) from error
-        raise TransferError(f"{urlsplit(job.url).hostname} cannot be reached ({error.reason})") from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        if isinstance(error, TimeoutError):
-            raise TransferError(_silence("the server did not answer")) from error
-        raise TransferError(f"the connection broke off ({error or type(error).__name__})") from error
+        why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise TransferError(f"{host} cannot be reached ({why})") from error
 
 
 def _silence(what: str) -> str:
     return f"{what} in {stall_seconds():g} s"
 
 
-def _written(chunks, file, progress):
-    done = 0
+def _written(chunks: Iterable[bytes], file: BinaryIO, progress: Callable[[int], None]) -> Iterator[bytes]:
+    done, told = 0, 0.0
     for chunk in chunks:
         file.write(chunk)
         done += len(chunk)
-        progress(done)
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            progress(done)
         yield chunk
 
 
-def _chunks(response, job: Job):
+def _chunks(response: http.client.HTTPResponse, job: Job) -> Iterator[bytes]:
     """What the server sends, as long as it keeps sending and does not send more than the file has."""
     announced = response.headers.get("Content-Length", "")
     expected = int(announced) if announced.isdigit() else None
     done, window_start, window_bytes = 0, time.monotonic(), 0
-    while chunk := _read(response, done):
+    while chunk := _read(response, done, job):
         done += len(chunk)
         if done > job.size_bytes:
             raise TransferError("the server sends more than the file has")
         window_bytes += len(chunk)
         if time.monotonic() - window_start > stall_seconds():
             if window_bytes < SLOWEST_BYTES_PER_SECOND * stall_seconds():
-                raise TransferError(f"the server all but stopped sending, {_of(done, job)}")
+                raise TransferError(f"the server all but stopped sending {_of(done, job)}")
             window_start, window_bytes = time.monotonic(), 0
         yield chunk
     if done < (expected if expected is not None else job.size_bytes):
-        raise TransferError(f"the connection was cut off, {_of(done, job)}")
+        raise TransferError(f"the connection was cut off {_of(done, job)}")
 
 
-def _read(response, done: int) -> bytes:
+def _read(response: http.client.HTTPResponse, done: int, job: Job) -> bytes:
     try:
         return response.read1(CHUNK_BYTES)
     except TimeoutError as error:
-        raise TransferError(_silence(f"after {done / 1e6:.1f} MB the server sent nothing more")) from error
+        raise TransferError(_silence(f"{_of(done, job)}, the server sent nothing more")) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise TransferError(f"the connection was cut off {_of(done, job)}") from error
 
 
 def _of(done: int, job: Job) -> str:

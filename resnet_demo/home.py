@@ -1,4 +1,4 @@
-"""Where the lab keeps what it downloads and what it trains, and how a file is replaced without ever being half there."""
+"""Where the lab keeps what it downloads and trains, and how a file is replaced without ever being half there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def home() -> Path:
-    """The folder of `data/` and `runs/`: RESNET_DEMO_HOME, or the platform's user data folder. It is not created here."""
+    """The folder of `data/` and `runs/`: RESNET_DEMO_HOME, or the platform's user data folder. Not created here."""
     chosen = os.environ.get("RESNET_DEMO_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()
@@ -66,7 +66,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _flush_to_disk(path: Path) -> None:
-    with open(path, "r+b") as file:
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
 
 
@@ -75,7 +75,7 @@ def _replace(part: Path, path: Path, patience_seconds: float = 2.0) -> None:
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return os.replace(part, path)
+            return part.replace(path)
         except PermissionError:
             if os.name != "nt" or time.monotonic() > deadline:
                 raise

@@ -45,7 +45,7 @@ def _read(path: Path, at_most: int) -> bytearray:
         if path.suffix == ".gz":
             with gzip.open(path) as file:
                 return bytearray(file.read(at_most))
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             return bytearray(file.read(at_most))
     except (OSError, EOFError, zlib.error) as error:
         raise DamagedFile(f"{path} cannot be read: {error}") from error

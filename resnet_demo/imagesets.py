@@ -15,7 +15,7 @@ Progress = Callable[[str, "float | None"], None]
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """`images` uint8 (N, C, H, W), `labels` int64 (N,), indices into `classes`. Shared between threads: never written to."""
+    """`images` uint8 (N, C, H, W), `labels` int64 (N,), indices into `classes`. Shared by threads: never written to."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -36,7 +36,7 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training set and a test set with the same classes and shape. `notes`: sentences on what was left out, if anything."""
+    """A training set and a test set with the same classes and shape. `notes`: sentences on what was left out."""
 
     name: str
     title: str

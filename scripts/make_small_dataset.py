@@ -15,9 +15,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from resnet_demo.datasets import ImageSet, load_dataset  # noqa: E402
-from resnet_demo.home import replacing  # noqa: E402
-from resnet_demo.sources import SMALL  # noqa: E402
+from resnet_demo.datasets import ImageSet, load_dataset
+from resnet_demo.home import replacing
+from resnet_demo.sources import SMALL
 
 SEED = 0
 PER_CLASS = {"train": 1200, "test": 200}
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=SMALL)
     out = parser.parse_args().out
-    with replacing(out) as part, open(part, "wb") as file:
+    with replacing(out) as part, part.open("wb") as file:
         np.savez_compressed(file, **small_arrays())
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
