@@ -8,11 +8,11 @@ from html import escape
 import gradio as gr
 
 from .. import __version__
-from ..specs import MODELS
 from .failures import guarded
-from .hand import DATASETS, Hand
+from .hand import Hand
 from .page import Page
 from .strings import label, say
+from .words import dataset_title, model_title
 
 # `lang` is left out of links: it belongs to the reader.
 READ_ADDRESS = """() => {
@@ -106,16 +106,3 @@ def hand_html(hand: Hand) -> str:
     )
     parts = (f"<span><i>{escape(say(key, hand.lang))}</i> <b>{escape(word)}</b></span>" for key, word in words)
     return f'<div class="hand">{"".join(parts)}</div>'
-
-
-def model_title(name: str) -> str:
-    """How the field writes a model's name: ResNet-20, Plain-56."""
-    spec = MODELS[name]
-    kind = "Plain" if spec.is_plain else "ResNet"
-    rest = name.removeprefix("plain" if spec.is_plain else "resnet").lstrip("0123456789")
-    depth = name.removeprefix("plain" if spec.is_plain else "resnet").removesuffix(rest)
-    return f"{kind}-{depth}{rest}"
-
-
-def dataset_title(name: str) -> str:
-    return DATASETS[name].title if name in DATASETS else name

@@ -1,0 +1,69 @@
+"""From what a visitor filled in to a RunConfig: the one place of the page where names become objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..datasets import find_spec
+from ..errors import InvalidOption
+from ..recipes import Length, find_recipe
+from ..runs.config import Owner, RunConfig, new_config
+from ..specs import find_model
+
+SECONDS = {"30": 30, "60": 60, "180": 180}
+LENGTHS = (*SECONDS, "epochs", "steps")
+
+
+@dataclass(frozen=True)
+class TrainForm:
+    """The Train tab's controls as they stand. An empty rate, batch size or augmentation is the recipe's own."""
+
+    model: str = "resnet20"
+    dataset: str = "fashion-mnist"
+    length: str = "60"
+    amount: float | None = None
+    recipe: str = "budget"
+    lr: float | None = None
+    batch_size: float | None = None
+    augment: Sequence[str] | None = None
+    seed: float | None = 0
+
+    def config(self, owner: Owner = Owner()) -> RunConfig:
+        """The run that was asked for.
+
+        Raises: UnknownModel, UnknownDataset, UnknownRecipe, InvalidOption.
+        """
+        recipe = find_recipe(self.recipe)
+        if self.augment is not None:
+            recipe = replace(recipe, augment=tuple(self.augment))
+        return new_config(
+            find_model(self.model),
+            find_spec(self.dataset).name,
+            recipe,
+            length_of(self.length, self.amount),
+            seed=0 if self.seed is None else whole(self.seed, "seed"),
+            batch_size=None if self.batch_size is None else whole(self.batch_size, "batch-size"),
+            lr=self.lr,
+            owner=owner,
+        )
+
+
+def length_of(kind: str, amount: float | None) -> Length:
+    """Raises: InvalidOption."""
+    if kind in SECONDS:
+        return Length(seconds=SECONDS[kind])
+    if kind not in LENGTHS:
+        raise InvalidOption(option="length", value=kind, allowed=f"one of {', '.join(LENGTHS)}")
+    if amount is None:
+        raise InvalidOption(option=kind, value="empty", allowed="a number above 0")
+    return Length(epochs=amount) if kind == "epochs" else Length(steps=whole(amount, "steps"))
+
+
+def whole(value: Any, option: str) -> int:
+    """Raises: InvalidOption if `value` is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or int(value) != value:
+        raise InvalidOption(option=option, value=value, allowed="a whole number")
+    return int(value)

@@ -1,0 +1,200 @@
+"""What a page is told about a run: its status in words, what may be done with it, and its curves; made once for all who look."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..datasets import DATASETS
+from ..errors import LabError
+from ..events import History, replay
+from ..runs.status import Status
+from ..runs.store import Run
+from .curves import curves
+from .page import Lab
+from .strings import say
+from .words import accuracy, dataset_title, model_title, seconds_words
+
+# As in checkpoint.py, which would bring torch along before the page is up.
+SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
+RECORDED = "recorded:"  # before the name of a shipped checkpoint: its recorded run
+LOG_LINES = 20
+
+
+class Watch:
+    """The views of one lab's runs, each kept as JSON until something about it changes."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[str, str]] = {}
+
+    def snapshot(self, shown: str, since: str) -> str | None:
+        """The view of `shown` (a run's id, `recorded:NAME`, or "") as JSON; None if it is still the version `since`."""
+        try:
+            run = self.lab.store.get(shown) if shown and not shown.startswith(RECORDED) else None
+        except LabError:
+            return _changed(nothing(say("train.gone")), since)
+        if run is None:
+            return _changed(recorded(shown.removeprefix(RECORDED)) if shown else nothing(), since)
+        version = self._version(run)
+        if version == since:
+            return None
+        with self._lock:
+            kept, text = self._kept.get(run.id, ("", ""))
+            if kept != version:
+                text = json.dumps({**self._view(run), "version": version})
+                self._kept = {**dict(list(self._kept.items())[-15:]), run.id: (version, text)}
+        return text
+
+    def _version(self, run: Run) -> str:
+        status = run.status()
+        run.history()
+        place = self.lab.scheduler.place(run.id) if status.state == "queued" else None
+        parts = (run.id, run.log.version, status.state, status.updated, status.doing, status.share, run.is_stopping, place, self._line())
+        return ":".join(map(str, parts))
+
+    def _line(self) -> str:
+        return ",".join(str(item) for item in self.lab.scheduler.line())
+
+    def _view(self, run: Run) -> dict[str, Any]:
+        status, history, config = run.status(), run.history(), run.config
+        place = self.lab.scheduler.place(run.id) if status.state == "queued" else None
+        return {
+            "key": f"{run.id}:{status.state}:{run.is_stopping}",
+            "turn": f"{run.id}:{status.state}:{self._line()}:{history.finished is not None}",
+            "run": run.id,
+            "state": status.state,
+            "title": say("train.title", model=model_title(config.spec.name), data=dataset_title(config.data)),
+            "status": status_words(status, history, place=place, is_stopping=run.is_stopping),
+            "share": share_of(status, history),
+            "ending": ending_words(status, history, config.data),
+            "log": "\n".join(run.last_log_lines(LOG_LINES)) if status.state == "failed" else "",
+            "can_stop": status.is_active and not run.is_stopping,
+            "can_classify": not status.is_active and run.checkpoint() is not None,
+            "is_plain": config.spec.is_plain,
+            "summary": summary_words(history),
+            "curves": curves(history),
+        }
+
+
+def _changed(view: dict[str, Any], since: str) -> str | None:
+    return None if view["version"] == since else json.dumps(view)
+
+
+def nothing(title: str = "") -> dict[str, Any]:
+    """The view before there is any run: empty axes, and a line that says what will be here."""
+    title = title or say("train.empty_title")
+    return {
+        "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title, "status": say("train.empty"),
+        "share": None, "ending": "", "log": "", "can_stop": False, "can_classify": False, "is_plain": False,
+        "summary": say("train.summary_none"), "curves": curves(History()),
+    }  # fmt: skip
+
+
+def recording_for(model: str, dataset: str) -> str:
+    """The recorded run to show before anything is trained: of this model and data if one ships, else any; "" if none ships."""
+    def misfit(name: str) -> tuple[bool, bool]:
+        card = recordings()[name]
+        return card.get("model") != model, card.get("dataset") != dataset
+
+    return RECORDED + min(recordings(), key=misfit) if recordings() else ""
+
+
+@functools.lru_cache(maxsize=1)
+def recordings() -> dict[str, dict[str, Any]]:
+    """The cards of the shipped checkpoints that have their recorded run beside them, by name."""
+    cards = {path.stem: path.with_suffix(".json") for path in sorted(SHIPPED.glob("*.jsonl"))}
+    return {name: json.loads(card.read_text(encoding="utf-8")) for name, card in cards.items() if card.is_file()}
+
+
+@functools.lru_cache(maxsize=32)
+def recorded(name: str) -> dict[str, Any]:
+    """The view of a shipped checkpoint's own training."""
+    if name not in recordings():
+        return nothing()
+    card = recordings()[name]
+    history = History.of(replay((SHIPPED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()))
+    ended = history.finished
+    length = seconds_words(history.seconds) + (f", {say('train.steps', n=history.step)}" if history.step else "")
+    return {
+        **nothing(),
+        "version": name, "key": name, "run": "", "state": "recorded",
+        "title": say("train.title", model=model_title(card["model"]), data=dataset_title(card["dataset"])),
+        "status": say("train.recorded", length=length, recipe=card.get("recipe", {}).get("name", "")),
+        "is_plain": card["model"].startswith("plain"),
+        "summary": summary_words(history), "curves": curves(history),
+        "ending": _tested_words(history, card["dataset"]) if ended else "",
+    }  # fmt: skip
+
+
+def status_words(status: Status, history: History, *, place: int | None, is_stopping: bool) -> str:
+    """One line: what the run is doing and how long it will take, or how it ended."""
+    if status.state == "queued":
+        return say("train.queued", place=place or 1)
+    if status.state == "running":
+        return _running_words(status, history, is_stopping)
+    if status.state in ("finished", "stopped"):
+        return say(f"train.{status.state}", steps=history.step, seconds=seconds_words(history.seconds))
+    return say(f"train.{status.state}")
+
+
+def _running_words(status: Status, history: History, is_stopping: bool) -> str:
+    if is_stopping:
+        return say("train.stopping")
+    left = history.seconds_left()
+    if not history.steps or history.finished or left is None:
+        return status.doing or say("train.starting")
+    key = "train.running" if history.started.budget_seconds else "train.running_about"
+    return say(key, left=seconds_words(left), rate=history.steps[-1].images_per_second)
+
+
+def share_of(status: Status, history: History) -> float | None:
+    """How full the bar is, 0 to 1; None where there is no bar."""
+    if status.state != "running":
+        return None
+    return round(history.share_done(), 4) if history.steps else status.share or 0.0
+
+
+def ending_words(status: Status, history: History, dataset: str) -> str:
+    """What came of the run, in a sentence or two; "" while it goes on."""
+    if status.is_active:
+        return ""
+    if status.state == "failed":
+        return status.message or say("train.end_failed")
+    if status.state == "interrupted":
+        return say("train.end_interrupted", step=history.step)
+    if history.finished and history.finished.test_accuracy is not None:
+        return _tested_words(history, dataset)
+    best = history.best
+    if best is None:
+        return say("train.end_stopped_early")
+    return say("train.end_stopped", step=history.step, accuracy=best.accuracy)
+
+
+def _tested_words(history: History, dataset: str) -> str:
+    if history.finished is None or history.finished.test_accuracy is None:
+        return ""
+    told = {"accuracy": history.finished.test_accuracy, "seconds": seconds_words(history.seconds)}
+    if dataset in DATASETS:
+        return say("train.end_tested", n=DATASETS[dataset].test, **told)
+    return say("train.end_tested_plain", **told)
+
+
+def summary_words(history: History) -> str:
+    """The curves in words, for those who do not see them."""
+    if not history.steps:
+        return say("train.summary_none")
+    last, best = history.validations[-1:], history.best
+    words = say(
+        "train.summary",
+        steps=history.step,
+        loss=f"{history.steps[-1].loss:.3f}",
+        validation=accuracy(last[0].accuracy if last else None),
+        best=accuracy(best.accuracy if best else None),
+    )
+    tested = history.finished.test_accuracy if history.finished else None
+    return words if tested is None else f"{words} {say('train.summary_test', test=accuracy(tested))}"

@@ -1,0 +1,47 @@
+"""Names, times and numbers as the page writes them."""
+
+from __future__ import annotations
+
+import math
+
+from ..datasets import DATASETS
+from ..recipes import Length
+from ..specs import MODELS
+from .strings import say
+
+
+def model_title(name: str) -> str:
+    """How the field writes a model's name: ResNet-20, Plain-56, ResNet-18-cifar."""
+    spec = MODELS.get(name)
+    kind = "Plain" if name.startswith("plain") else "ResNet"
+    rest = name.removeprefix(kind.lower())
+    return f"{kind}-{rest}" if spec or rest != name else name
+
+
+def dataset_title(name: str) -> str:
+    """The data set's title; the last part of a path."""
+    return DATASETS[name].title if name in DATASETS else name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def seconds_words(seconds: float) -> str:
+    """41 s, 2 min 5 s, 1 h 12 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def length_words(length: Length) -> str:
+    """How long a run was asked to be."""
+    parts = [seconds_words(length.seconds)] if length.seconds else []
+    parts += [say("train.epochs", n=length.epochs)] if length.epochs else []
+    parts += [say("train.steps", n=length.steps)] if length.steps else []
+    return ", ".join(parts)
+
+
+def accuracy(value: float | None) -> str:
+    """Three digits, or a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
