@@ -9,10 +9,13 @@ import hashlib
 import http.client
 import logging
 import os
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout  # Python 3.10: not yet the built-in one
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -58,13 +61,13 @@ def stall_seconds() -> float:
         return 20.0
 
 
-def download_all(jobs: list[tuple[str, Path, str, int]], *, what: str, instead: str, progress: Progress) -> None:
-    """Every file of `jobs` (address, path, md5, bytes) is at its path; those already there are not fetched again.
+def download_all(jobs: list[Job], *, what: str, instead: str, progress: Progress) -> None:
+    """Every file of `jobs` is at its path; those already there are not fetched again.
 
     Raises: DataUnavailable when downloads are switched off; DownloadFailed when the server cannot be reached,
     stalls, breaks off or sends something else; DiskFull. None of these leaves a wrong or half file.
     """
-    missing = [job for job in (Job(*job) for job in jobs) if not has_checksum(job.path, job.md5)]
+    missing = [job for job in jobs if not has_checksum(job.path, job.md5)]
     if missing and offline():
         raise DataUnavailable(dataset=what, why="downloads are switched off (RESNET_DEMO_OFFLINE)", instead=instead)
     total, before = sum(job.size_bytes for job in missing), 0
@@ -113,16 +116,42 @@ def _opened(job: Job) -> http.client.HTTPResponse:
     host = urlsplit(job.url).hostname
     request = urllib.request.Request(job.url, headers={"User-Agent": f"resnet-demo/{__version__}"})
     try:
-        return urllib.request.urlopen(request, timeout=stall_seconds())
+        return _in_time(lambda: urllib.request.urlopen(request, timeout=stall_seconds()))
     except urllib.error.HTTPError as error:
         error.close()
-        raise TransferError(f"the server answered {error.code} ({error.reason})") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise TransferError(f"the server answered {error.code}{_meaning(error.code)}") from error
+    except http.client.HTTPException as error:
+        raise TransferError(f"what {host} answered is not HTTP") from error
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             raise TransferError(_silence("the server did not answer")) from error
         why = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise TransferError(f"{host} cannot be reached ({why})") from error
+
+
+def _meaning(code: int) -> str:
+    # Not the server's own words, which may be anything.
+    return f" ({http.HTTPStatus(code).phrase})" if code in set(http.HTTPStatus) else ""
+
+
+def _in_time(ask: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
+    # The timeout of a socket starts anew for every address of a host and every line of its answer, and does not cover
+    # the look-up of its name; this one covers all of them. A thread that comes too late hangs up and ends.
+    answer: Future[http.client.HTTPResponse] = Future()
+
+    def wait() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=wait, name="download", daemon=True).start()
+    try:
+        return answer.result(timeout=stall_seconds())
+    except FutureTimeout as error:
+        answer.add_done_callback(lambda late: late.exception() or late.result().close())
+        raise TimeoutError from error
 
 
 def _silence(what: str) -> str:

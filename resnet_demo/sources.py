@@ -99,7 +99,7 @@ ORIGINS = {
 def find(name: str, root: Path | None = None) -> list[Path]:
     """The folders on this machine that have all files of `name`, the one to try first in front. Nothing is opened."""
     origin = ORIGINS[name]
-    folders = [data_dir(root) / origin.folder, Path("data") / origin.folder, origin.packaged]
+    folders = [data_dir(root) / origin.folder, Path("data").absolute() / origin.folder, origin.packaged]
     return [folder for folder in folders if folder and all(_file(folder, held) for held in origin.holds)]
 
 
@@ -179,7 +179,7 @@ def _download(name: str, data: Path, progress: Progress, instead: str) -> Path:
     origin = ORIGINS[name]
     into = data if name == "cifar10" else data / origin.folder
     fetch.download_all(
-        [(origin.base_url + file, into / file, md5, size) for file, md5, size in origin.files],
+        [fetch.Job(origin.base_url + file, into / file, md5, size) for file, md5, size in origin.files],
         what=origin.title,
         instead=instead,
         progress=progress,
@@ -195,4 +195,4 @@ def _unpack_cifar10(archive: Path, folder: Path, progress: Progress) -> None:
         for number, name in enumerate(CIFAR_BATCHES):
             progress("unpacking CIFAR-10", number / len(CIFAR_BATCHES))
             write_atomically(folder / name, tar.extractfile(f"{folder.name}/{name}").read())
-    archive.unlink()
+    archive.unlink(missing_ok=True)
