@@ -60,9 +60,13 @@ def listed(path: Path) -> Iterator[Listing]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise ArchiveRefused(path=path.name, why="it is neither a folder nor a .zip file that can be read") from error
+        raise _refused(path, "it is neither a folder nor a .zip file that can be read") from error
     with archive:
         yield _sorted(_list_zip(path, archive))
+
+
+def _refused(path: Path, why: str) -> ArchiveRefused:
+    return ArchiveRefused(path=path.name or str(path), why=why)
 
 
 def _sorted(listing: Listing) -> Listing:
@@ -101,7 +105,7 @@ def _children(folder: str, root: Path) -> list[os.DirEntry]:
             return list(items)
     except OSError as error:
         why = f"its folder “{Path(folder).name}” cannot be opened ({error.strerror})"
-        raise ArchiveRefused(path=root.name, why=why) from error
+        raise _refused(root, why) from error
 
 
 def _list_zip(path: Path, archive: zipfile.ZipFile) -> Listing:
@@ -110,7 +114,7 @@ def _list_zip(path: Path, archive: zipfile.ZipFile) -> Listing:
     total_bytes = sum(member.file_size for member in members)
     _check_limits(path, len(members), total_bytes)
     if total_bytes > max(HARMLESS_BYTES, MOST_RATIO * path.stat().st_size):
-        raise ArchiveRefused(path=path.name, why="it would unpack to far more than its size")
+        raise _refused(path, "it would unpack to far more than its size")
     for member in members:
         parts = _safe_parts(path, member)
         listing.folders.update(parts[:depth] for depth in range(1, len(parts)) if not _is_hidden(parts[:depth]))
@@ -128,21 +132,21 @@ def _safe_parts(path: Path, member: zipfile.ZipInfo) -> tuple[str, ...]:
     parts = tuple(_plain(part) for part in PurePosixPath(name).parts)
     shown = name[:80]
     if name.startswith("/") or ".." in parts or (parts and parts[0].endswith(":")):
-        raise ArchiveRefused(path=path.name, why=f"the name “{shown}” in it points outside of it")
+        raise _refused(path, f"the name “{shown}” in it points outside of it")
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise ArchiveRefused(path=path.name, why=f"“{shown}” in it is a link")
+        raise _refused(path, f"“{shown}” in it is a link")
     if member.flag_bits & ENCRYPTED:
-        raise ArchiveRefused(path=path.name, why="it is encrypted")
+        raise _refused(path, "it is encrypted")
     if member.compress_type not in COMPRESSIONS:
-        raise ArchiveRefused(path=path.name, why="it is packed in an unusual way; pack it again as a plain .zip")
+        raise _refused(path, "it is packed in an unusual way; pack it again as a plain .zip")
     return parts
 
 
 def _check_limits(path: Path, files: int, total_bytes: int) -> None:
     if files > MOST_FILES:
-        raise ArchiveRefused(path=path.name, why=f"it holds more than {MOST_FILES:,} files")
+        raise _refused(path, f"it holds more than {MOST_FILES:,} files")
     if total_bytes > MOST_BYTES:
-        raise ArchiveRefused(path=path.name, why=f"it holds more than {MOST_BYTES // 1_000_000_000} GB")
+        raise _refused(path, f"it holds more than {MOST_BYTES // 1_000_000_000} GB")
 
 
 def _plain(name: str) -> str:
