@@ -226,7 +226,8 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
 
 
 def fitted(picture: Image.Image, width: int, height: int, fit: str = "crop") -> Image.Image:
-    """The picture at exactly `width` x `height`, antialiased; one that has that size already is left as it is.
+    """The picture at exactly `width` x `height`, antialiased. One that has that size is left as it is, and one that was
+    enlarged by a whole factor comes back exactly.
 
     `crop` fills the frame and cuts what sticks out on both sides of the centre; `pad` shows all of it and fills the
     rest with the colour of the picture's own edge.
@@ -234,6 +235,8 @@ def fitted(picture: Image.Image, width: int, height: int, fit: str = "crop") -> 
     w, h = picture.size
     if (w, h) == (width, height):
         return picture
+    if w % width == 0 and h * width == w * height:
+        return picture.reduce(w // width)
     if fit == "crop":
         scale = max(width / w, height / h)
         cut_w, cut_h = min(w, width / scale), min(h, height / scale)

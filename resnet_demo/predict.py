@@ -15,7 +15,7 @@ from .pictures import Source, edge_colour, fitted, open_picture
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
-FITS = ("crop", "pad")
+FITS = ("auto", "crop", "pad")
 INVERSIONS = ("auto", "yes", "no")
 LIGHT_ON_DARK = ("fashion-mnist", "fashion-mnist-small", "mnist")  # data whose things are light on a black ground
 
@@ -46,7 +46,7 @@ def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str =
     `invert` is `yes`, `no`, or `auto`: where the picture's edge is light, as paper and shop pictures are.
     Raises: PictureRefused, InvalidOption.
     """
-    _check("fit", fit, FITS)
+    _check("fit", fit, FITS[1:])
     _check("invert", invert, INVERSIONS)
     channels, height, width = shape
     opened = open_picture(picture)
@@ -73,15 +73,21 @@ def _to_tensor(picture) -> Tensor:
     return pixels.view(picture.height, picture.width, len(picture.getbands())).permute(2, 0, 1).contiguous()
 
 
-def view_for(checkpoint: Checkpoint, picture: Picture, fit: str = "crop", invert: str = "auto") -> View:
-    """What this checkpoint's model is shown. With `auto` only models of light-on-dark data get a picture inverted.
+def view_for(checkpoint: Checkpoint, picture: Picture, fit: str = "auto", invert: str = "auto") -> View:
+    """What this checkpoint's model is shown. `auto` treats a picture as the model's own data were treated.
 
+    Clothes and digits, light on dark, stand whole in their frame: the picture is padded, and inverted where its edge is
+    light. All other data fill the frame: the picture is cropped and never inverted.
     A uint8 tensor (C, H, W) of the model's own shape is taken as it is: it is a picture of the data set.
     Raises: PictureRefused, InvalidOption.
     """
     if isinstance(picture, Tensor):
         return _view_of_tensor(picture, tuple(checkpoint.shape), invert)
-    if invert == "auto" and checkpoint.card.get("dataset") not in LIGHT_ON_DARK:
+    _check("fit", fit, FITS)
+    is_light_on_dark = checkpoint.card.get("dataset") in LIGHT_ON_DARK
+    if fit == "auto":
+        fit = "pad" if is_light_on_dark else "crop"
+    if invert == "auto" and not is_light_on_dark:
         invert = "no"
     return look(picture, checkpoint.shape, fit, invert)
 
@@ -94,7 +100,7 @@ def _view_of_tensor(pixels: Tensor, shape: tuple[int, ...], invert: str) -> View
 
 
 def classify(
-    checkpoint: Checkpoint, pictures: Iterable[Picture], top: int = 5, fit: str = "crop", invert: str = "auto"
+    checkpoint: Checkpoint, pictures: Iterable[Picture], top: int = 5, fit: str = "auto", invert: str = "auto"
 ) -> list[Prediction]:
     """One Prediction a picture, in their order. A picture's answer does not depend on what it is batched with.
 

@@ -256,6 +256,11 @@ def test_crop_keeps_the_middle_and_pad_keeps_everything():
     assert fitted(cropped, 20, 20, "crop") is cropped
 
 
+def test_an_enlarged_picture_comes_back_exactly():
+    small = Image.effect_noise((28, 28), 90)
+    assert fitted(small.resize((280, 280), Image.Resampling.NEAREST), 28, 28).tobytes() == small.tobytes()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (100_000, 1), (3, 2), (5000, 2)])
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 def test_any_shape_fits(size, fit):

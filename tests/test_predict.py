@@ -73,6 +73,14 @@ def test_only_models_of_light_on_dark_data_invert_by_themselves():
     assert view_for(checkpoint_for((3, 32, 32), "cifar10"), shirt(), invert="yes").inverted
 
 
+def test_clothes_are_shown_whole_and_photographs_fill_the_frame():
+    tall = Image.new("L", (40, 80), 0)
+    tall.paste(255, (0, 0, 40, 10))
+    assert view_for(checkpoint_for(), tall).pixels.max() > 200
+    assert view_for(checkpoint_for((3, 32, 32), "cifar10"), tall).pixels.max() == 0
+    assert view_for(checkpoint_for(), tall, fit="crop").pixels.max() == 0
+
+
 def test_padding_shows_all_of_the_picture_on_its_own_ground():
     wide = Image.new("L", (100, 20), 200)
     wide.paste(0, (0, 5, 10, 15))
