@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +29,6 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setenv("RESNET_DEMO_OFFLINE", "1")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-
-
-@pytest.fixture
-def unpackaged(monkeypatch):
-    """As on a machine without Debian's package."""
-    without = replace(sources.ORIGINS["fashion-mnist"], packaged=None)
-    monkeypatch.setitem(sources.ORIGINS, "fashion-mnist", without)
 
 
 # The real ones
