@@ -1,0 +1,97 @@
+"""A network in five figures and two sentences: what it costs, how its layers are counted, and which one of its name it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+
+from ..layers import layer_table
+from ..specs import BLOCKS, MODELS, ResNetSpec
+from ..timing import StepTime
+from .strings import say
+
+
+def figures_html(spec: ResNetSpec, time: str, lang: str = "en") -> str:
+    """Layers, parameters, MACs, memory and, as `time`, what a picture costs here."""
+    table = layer_table(spec)
+    shape = "×".join(map(str, table.input))
+    memory = say("model.memory_value", lang, mb=table.params_bytes / 1e6)
+    figures = (
+        (say("model.layers", lang), str(spec.depth), counting(spec, lang)),
+        (say("model.params", lang), short(table.total_params), say("model.params_note", lang, n=table.total_params)),
+        (say("model.macs", lang), short(table.total_macs), say("model.macs_note", lang, n=table.total_macs, shape=shape)),
+        (say("model.memory", lang), memory, say("model.memory_note", lang)),
+    )
+    cards = "".join(_card(*figure) for figure in figures)
+    return f'<dl class="figures">{cards}<div class="time" data-model="{escape(spec.name)}">{time}</div></dl>'
+
+
+def time_html(measured: StepTime | None, spec: ResNetSpec, note: str = "", lang: str = "en") -> str:
+    """The fifth figure; without a measurement a dash and `note`, which says why."""
+    title = say("model.time", lang)
+    if measured is None:
+        return _card(title, "–", note or say("model.time_wait", lang), wrap=False)
+    shape = "×".join(map(str, spec.input))
+    how = say("model.time_note", lang, batch=measured.batch_size, shape=shape, precision=measured.compute.precision)
+    return _card(title, milliseconds(measured.seconds_per_picture), how, wrap=False)
+
+
+def _card(title: str, value: str, note: str, wrap: bool = True) -> str:
+    inner = f"<dt>{escape(title)}</dt><dd><b>{escape(value)}</b><span>{escape(note)}</span></dd>"
+    return f"<div>{inner}</div>" if wrap else inner
+
+
+def short(number: int) -> str:
+    """Three or four digits and a unit: 269.7 k, 11.17 M, 4.09 G."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            value = number / size
+            return f"{value:.2f} {unit}" if value < 100 else f"{value:.1f} {unit}"
+    return str(number)
+
+
+def milliseconds(seconds: float) -> str:
+    value = seconds * 1000
+    return f"{value:.2g} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def counting(spec: ResNetSpec, lang: str = "en") -> str:
+    """How the depth comes about: 1 + 9 × 2 + 1, and what is not counted."""
+    entries = len(spec.widths) if spec.stage_entry == "conv_pool" else 0
+    fields = {"blocks": sum(spec.blocks_per_stage), "each": BLOCKS[spec.block], "entries": entries}
+    words = say("model.counting_entries" if entries else "model.counting", lang, **fields)
+    has_projections = spec.shortcut.startswith("projection") and not entries
+    return f"{words}; {say('model.not_counted', lang)}" if has_projections else words
+
+
+def which_one(spec: ResNetSpec, lang: str = "en") -> str:
+    """One sentence that tells the network from those that go by the same name."""
+    return say(f"model.which_{_kind(spec)}", lang, **_numbers(spec))
+
+
+def _kind(spec: ResNetSpec) -> str:
+    if spec.family in ("notebook", "speed"):
+        return spec.name
+    if spec.is_plain:
+        return f"plain_{spec.family}"
+    return "bottleneck" if spec.family == "imagenet" and spec.block == "bottleneck" else spec.family
+
+
+def _numbers(spec: ResNetSpec) -> dict[str, str | int]:
+    """What the sentences may quote, computed so that it cannot be wrong."""
+    base = f"resnet{spec.depth}"
+
+    def params(other: ResNetSpec | None) -> str:
+        return f"{layer_table(other).total_params / 1e6:.2f} M" if other else ""
+
+    def exact(other: ResNetSpec) -> str:
+        return f"{layer_table(other).total_params:,}"
+
+    return {
+        "depth": spec.depth, "blocks": (spec.depth - 2) // 6, "params": params(spec), "exact": exact(spec),
+        "option_b": exact(replace(spec, shortcut="projection")) if spec.family == "cifar" else "",
+        "small_stem": params(MODELS.get(f"{base}-cifar")), "imagenet": params(MODELS.get(base)),
+        "d2l": params(MODELS["resnet18-d2l"]), "nopad": params(MODELS["resnet18-nopad"]),
+        "other_width": 16 if spec.stem.width == 32 else 32, "width": spec.stem.width,
+        "macs": f"{layer_table(spec).total_macs / 1e9:.1f} G",
+    }  # fmt: skip
