@@ -5,30 +5,29 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1000")
 
-import gradio as gr  # noqa: E402  (it reads the variables above when it is imported)
+import gradio as gr
 
-from . import frame  # noqa: E402
-from .page import TABS, Lab, Page, open_lab  # noqa: E402
-from .strings import label  # noqa: E402
-from .theme import STYLE, theme  # noqa: E402
+from . import frame
+from .page import TABS, Lab, Page, open_lab
+from .strings import label
+from .theme import STYLE, theme
 
-__all__ = ["Lab", "Page", "build_app", "launch_options"]
+__all__ = ["Lab", "Page", "build_app", "launch_options", "open_lab"]
 
 HOUR = 3600
 LARGEST_UPLOAD = "200mb"
 LARGEST_REQUEST = 210_000_000
 
 
-def build_app(root: Path | None = None) -> gr.Blocks:
-    """The whole page over the lab at `root` (default: home), queue set up, not yet launched."""
-    lab = open_lab(root)
+def build_app(lab: Lab | None = None) -> gr.Blocks:
+    """The whole page over `lab` (default: the one at home), queue set up, not yet launched."""
+    lab = lab or open_lab()
     with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(HOUR, HOUR)) as demo:
         chip, copy = frame.head()
         bar = frame.hand_bar(copy)
@@ -60,7 +59,7 @@ def _queued(demo: gr.Blocks) -> gr.Blocks:
 
 
 def launch_options() -> dict[str, Any]:
-    """What `launch` is given wherever the page is started: nothing from outside, nothing kept, nothing told but sentences."""
+    """What `launch` is given: nothing comes from outside, nothing is kept in the browser, failures are sentences."""
     return {
         "theme": theme(),
         "css_paths": [STYLE],

@@ -83,7 +83,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
     const width = figure.clientWidth;
     if (!width) return;
     const height = tall ? Math.round(Math.min(460, Math.max(220, width * 0.52))) : 110;
-    const last = data.train.x.at(-1) ?? 0, most = data.x_max === null ? Math.max(last * 1.05, 10) : Math.max(data.x_max, last);
+    const last = Math.max(data.train.x.at(-1) ?? 0, data.validation.x.at(-1) ?? 0), most = data.x_max === null ? Math.max(last * 1.05, 10) : Math.max(data.x_max, last);
     const inner = width - MARGIN.left - MARGIN.right, deep = height - MARGIN.top - MARGIN.bottom;
     const top = name === "loss" ? data.loss_max : name === "accuracy" ? 1 : Math.max(1e-6, ...data.train.lr) * 1.05;
     const x = {most, at: v => MARGIN.left + inner * v / most, back: px => (px - MARGIN.left) / inner * most};
@@ -106,17 +106,18 @@ function chart(parent, {name, title, tall, lines, wanted}) {
     say(testLabel, tested ? `${words.test} ${three(data.test)}` : "");
     if (tested) set(testLabel, {x: width - MARGIN.right - 2, y: y.at(data.test) - 7});
   }
-  function point(index) {
+  function point(index, one) {
     if (index === null || !scale || !scale.data.train.x.length) { cross.style.display = "none"; tip.hidden = true; return; }
     const {x, height, data} = scale, at = x.at(data.train.x[index]);
     cross.style.display = "";
     set(cross, {x1: at, x2: at, y1: MARGIN.top, y2: height - MARGIN.bottom});
-    tip.hidden = false;
+    tip.hidden = one !== name;
+    if (tip.hidden) return;
     tip.innerHTML = reading(name, data, index);
     const room = figure.clientWidth - tip.offsetWidth - 4;
     tip.style.left = `${Math.max(0, at + 12 > room ? at - 12 - tip.offsetWidth : at + 12)}px`;
   }
-  svg.addEventListener("pointermove", event => scale && pointAll(nearest(scale, event.offsetX)));
+  svg.addEventListener("pointermove", event => scale && pointAll(nearest(scale, event.offsetX), name));
   svg.addEventListener("pointerleave", () => pointAll(null));
   svg.addEventListener("blur", () => pointAll(null));
   svg.addEventListener("keydown", event => {
@@ -124,7 +125,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
     if (!move || !scale || !scale.data.train.x.length) return;
     event.preventDefault();
     const end = scale.data.train.x.length - 1;
-    pointAll(Math.min(end, Math.max(0, (pointed ?? end) + move)));
+    pointAll(Math.min(end, Math.max(0, (pointed ?? end) + move)), name);
   });
   return {render, point, label: text => set(svg, {"aria-label": text})};
 }
@@ -141,7 +142,7 @@ function reading(name, data, i) {
   if (name === "lr") return head + row("lr", words.lr, short(train.lr[i]));
   let at = -1;
   while (at + 1 < validation.x.length && validation.x[at + 1] <= train.x[i]) at++;
-  const rows = row("train", words.batch, three(train[name][i])) + row("train", words.smoothed, three(train[`smooth_${name}`][i]));
+  const rows = row("raw", words.batch, three(train[name][i])) + row("train", words.smoothed, three(train[`smooth_${name}`][i]));
   return head + rows + (at < 0 ? "" : row("validation", words.validation, three(validation[name][at])));
 }
 
@@ -169,8 +170,8 @@ const all = [
 ];
 const summary = make("p", "sr-only", root), announced = make("p", "sr-only", root);
 announced.setAttribute("role", "status");
-let pointed = null, seen = null, turn = null;
-function pointAll(index) { pointed = index; all.forEach(one => one.point(index)); }
+let pointed = null, looked = null, seen = null, turn = null;
+function pointAll(index, chosen = looked) { pointed = index; looked = chosen; all.forEach(one => one.point(index, chosen)); }
 
 function update(view) {
   const isNew = !seen || seen.key !== view.key;
@@ -181,7 +182,8 @@ function update(view) {
   show(bar, view.share !== null);
   filled.style.width = `${100 * (view.share ?? 0)}%`;
   set(bar, {"aria-valuenow": Math.round(100 * (view.share ?? 0))});
-  if (isNew) { say(announced, `${view.title}: ${view.status}`); stop.disabled = false; }
+  if (isNew) say(announced, `${view.title}: ${view.status}`);
+  stop.disabled = view.is_stopping;
   show(legend.querySelector("span.test"), view.curves.test !== null);
   render();
   if (view.turn !== turn) { turn = view.turn; trigger("turn", {turn}); }

@@ -1,4 +1,4 @@
-"""A run's history as the points that the page draws: thinned for the eye, smoothed beside the raw, first, last and best kept."""
+"""A run's history as the points that the page draws: thinned, first, last and best kept, smoothed beside the raw."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ DIGITS = 4
 
 
 def curves(history: History) -> dict[str, Any]:
-    """Everything a chart needs, as plain rounded numbers: `x` ("seconds" or "step"), `x_max` (None while it is open), series and best.
+    """Everything a chart needs, as rounded numbers: `x` ("seconds" or "step"), `x_max` (None while open), series, best.
 
-    A run that the clock ends is drawn over seconds, any other over steps, so that the axis stands still while the run goes on.
+    A run that the clock ends is drawn over seconds, any other over steps, so that the axis stands still meanwhile.
     """
+    steps, validations = tuple(history.steps), tuple(history.validations)  # the history may grow meanwhile
     timed = bool(history.started and history.started.budget_seconds)
     return {
         "x": "seconds" if timed else "step",
         "x_max": _x_max(history, timed),
-        "train": _training(history.steps, timed),
-        "validation": _validations(history.validations, timed),
+        "train": _training(steps, timed),
+        "validation": _validations(validations, timed),
         "best": _best(history, timed),
         "test": _rounded(history.finished.test_accuracy) if history.finished else None,
         "loss_max": _loss_max(history),
@@ -68,7 +69,12 @@ def _best(history: History, timed: bool) -> dict[str, float | None] | None:
     best = history.best
     if best is None:
         return None
-    return {"x": _place(best, timed), "step": best.step, "loss": _rounded(best.loss), "accuracy": _rounded(best.accuracy)}
+    return {
+        "x": _place(best, timed),
+        "step": best.step,
+        "loss": _rounded(best.loss),
+        "accuracy": _rounded(best.accuracy),
+    }
 
 
 def _place(event: Step | Validation, timed: bool) -> float:
@@ -78,13 +84,13 @@ def _place(event: Step | Validation, timed: bool) -> float:
 def _loss_max(history: History) -> float:
     """Where the loss axis ends: above everything but the tallest twentieth of the raw training losses."""
     raw = sorted(step.loss for step in history.steps if math.isfinite(step.loss))
-    high = [raw[int(0.95 * (len(raw) - 1))]] if raw else []
+    high = [raw[math.ceil(0.95 * (len(raw) - 1))]] if raw else []
     high += [event.loss for event in history.validations if math.isfinite(event.loss)]
     return round(1.05 * max(high, default=2.5), DIGITS)
 
 
 def smoothed(values: Iterable[float]) -> list[float]:
-    """The running mean of each point and those before it, weighted by age; numbers that are not finite are passed over."""
+    """The running mean of each point and those before it, weighted by age; what is not finite is passed over."""
     mean, weight, out = 0.0, 0.0, []
     for value in values:
         if math.isfinite(value):
@@ -95,7 +101,7 @@ def smoothed(values: Iterable[float]) -> list[float]:
 
 
 def thinned(values: Sequence[float], most: int, also: Sequence[int] = ()) -> list[int]:
-    """Sorted indices of about `most` values: evenly spread, with the first, the last, the lowest and `also` always among them."""
+    """Sorted indices of about `most` values, evenly spread; first, last, lowest and `also` are among them."""
     if len(values) <= most:
         return list(range(len(values)))
     stride = len(values) / most

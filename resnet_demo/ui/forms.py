@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from ..datasets import find_spec
 from ..errors import InvalidOption
-from ..recipes import Length, find_recipe
-from ..runs.config import Owner, RunConfig, new_config
-from ..specs import find_model
+from ..runs.config import Owner, RunConfig
+from ..verbs import run_config
 
 SECONDS = {"30": 30, "60": 60, "180": 180}
 LENGTHS = (*SECONDS, "epochs", "steps")
@@ -36,34 +34,40 @@ class TrainForm:
 
         Raises: UnknownModel, UnknownDataset, UnknownRecipe, InvalidOption.
         """
-        recipe = find_recipe(self.recipe)
-        if self.augment is not None:
-            recipe = replace(recipe, augment=tuple(self.augment))
-        return new_config(
-            find_model(self.model),
-            find_spec(self.dataset).name,
-            recipe,
-            length_of(self.length, self.amount),
-            seed=0 if self.seed is None else whole(self.seed, "seed"),
+        return run_config(
+            self.model,
+            self.dataset,
+            self.recipe,
+            **limit_of(self.length, self.amount),
             batch_size=None if self.batch_size is None else whole(self.batch_size, "batch-size"),
             lr=self.lr,
+            augment=self.augment,
+            seed=0 if self.seed is None else whole(self.seed, "seed"),
             owner=owner,
         )
 
 
-def length_of(kind: str, amount: float | None) -> Length:
-    """Raises: InvalidOption."""
+def limit_of(kind: str, amount: float | None) -> dict[str, float | int]:
+    """The run's limit under the command line's name for it.
+
+    Raises: InvalidOption.
+    """
     if kind in SECONDS:
-        return Length(seconds=SECONDS[kind])
+        return {"seconds": SECONDS[kind]}
     if kind not in LENGTHS:
         raise InvalidOption(option="length", value=kind, allowed=f"one of {', '.join(LENGTHS)}")
     if amount is None:
         raise InvalidOption(option=kind, value="empty", allowed="a number above 0")
-    return Length(epochs=amount) if kind == "epochs" else Length(steps=whole(amount, "steps"))
+    return {"epochs": amount} if kind == "epochs" else {"max_steps": whole(amount, "steps")}
 
 
 def whole(value: Any, option: str) -> int:
     """Raises: InvalidOption if `value` is no whole number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or int(value) != value:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or int(value) != value
+    ):
         raise InvalidOption(option=option, value=value, allowed="a whole number")
     return int(value)

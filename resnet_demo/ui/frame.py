@@ -1,4 +1,4 @@
-"""What stands around the tabs: name, device, the thing in hand, the link to it, the foot; and the hand's way to the address and back."""
+"""What stands around the tabs: name, device, the thing in hand and the link to it; the hand's way to the address."""
 
 from __future__ import annotations
 
@@ -65,16 +65,20 @@ def foot() -> None:
 def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
     """The address gives the hand on load; every change of the hand goes to the bar and to the address."""
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    demo.load(guarded(known_hand), page.hand, page.hand, js=READ_ADDRESS, **quiet)
+    demo.load(guarded(functools.partial(_known_hand, page)), page.hand, page.hand, js=READ_ADDRESS, **quiet)
     demo.load(guarded(device_chip), None, chip, **quiet)
     page.hand.change(guarded(show_hand), page.hand, bar, **quiet)
     page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
     copy.click(None, None, None, js=COPY_LINK, **quiet).then(guarded(say_copied), None, None, **quiet)
 
 
-def known_hand(text: str) -> str:
-    """The hand that the address asks for, its unknown words replaced by the defaults."""
-    return Hand.of(text).to_json()
+def _known_hand(page: Page, text: str) -> str:
+    """The hand that the address asks for, unknown words made defaults; the run in training if it names none."""
+    hand = Hand.of(text)
+    places = page.lab.scheduler.line()
+    if places and not hand.run:
+        hand = hand.with_(run=places[0].run_id)
+    return hand.to_json()
 
 
 def show_hand(text: str) -> str:

@@ -30,7 +30,7 @@ class Hand:
 
     @classmethod
     def of(cls, text: str | None) -> Hand:
-        """The hand that `to_json` wrote, or that a link describes. Never raises: what is not known becomes the default."""
+        """The hand that `to_json` wrote or a link describes. Never raises: what is not known becomes the default."""
         try:
             values = json.loads(text or "{}")
         except (ValueError, RecursionError):

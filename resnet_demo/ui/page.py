@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 if TYPE_CHECKING:
+    from ..runs.executors import Executor
     from ..runs.scheduler import Scheduler
     from ..runs.store import RunStore
 
@@ -20,8 +23,8 @@ class Lab:
     """The server's side: runs on disk under `root`, and who trains next."""
 
     root: Path
-    store: RunStore | None = None
-    scheduler: Scheduler | None = None
+    store: RunStore
+    scheduler: Scheduler
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,9 @@ class Page:
     """The frame as tabs see it.
 
     `hand` holds a Hand as JSON ("" until the page has loaded: read it with `Hand.of`). A handler that changes the hand
-    takes it as an input and returns new JSON to it; everything else listens to `hand.change`. Controls that mirror the hand write
-    to it from `.input`, `.select` or `.click`, never from `.change`, which would answer its own echo. To show another tab, return
-    `gr.Tabs(selected=...)` with one of TABS to `tabs`.
+    takes it as an input and returns new JSON to it; everything else listens to `hand.change`. Controls that mirror the
+    hand write to it from `.input`, `.select` or `.click`, never from `.change`, which would answer its own echo. To
+    show another tab, return `gr.Tabs(selected=...)` with one of TABS to `tabs`.
     """
 
     lab: Lab
@@ -40,7 +43,27 @@ class Page:
 
 
 def open_lab(root: Path | None = None) -> Lab:
-    """The lab at `root` (default: home)."""
-    from ..home import home
+    """The lab at `root` (default: home), with its line of runs taken up where an earlier server left it."""
+    from ..home import home, runs_dir
+    from ..runs.scheduler import Scheduler
+    from ..runs.store import RunStore
 
-    return Lab(root=Path(root) if root else home())
+    place = Path(root) if root else home()
+    store = RunStore(runs_dir(place))
+    scheduler = Scheduler(store, _executor(place))
+    scheduler.recover()
+    atexit.register(scheduler.close)
+    return Lab(place, store, scheduler)
+
+
+def _executor(root: Path) -> Executor:
+    """Processes; on ZeroGPU, where the GPU is lent to a decorated function only, a generator in this process."""
+    from ..runs.executors import GeneratorExecutor, ProcessExecutor
+
+    if not os.environ.get("SPACES_ZERO_GPU"):
+        return ProcessExecutor(root, preload="fashion-mnist")
+    import spaces
+
+    from ..runs.execute import perform
+
+    return GeneratorExecutor(spaces.GPU(duration=60)(perform))

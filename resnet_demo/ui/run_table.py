@@ -37,8 +37,11 @@ class RunTable:
         title = f"<h3>{escape(say('train.runs'))}</h3>"
         if not rows:
             return f"{title}<p class='quiet'>{escape(say('train.runs_empty'))}</p>"
-        heads = "".join(f"<th class='{_look(name)}' scope='col'>{escape(say(f'train.col_{name}'))}</th>" for name in COLUMNS)
-        return f"{title}<div class='sideways'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        heads = "".join(
+            f"<th class='{_look(name)}' scope='col'>{escape(say(f'train.col_{name}'))}</th>" for name in COLUMNS
+        )
+        body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        return f"{title}<div class='sideways'><table>{body}</table></div>"
 
 
 def _row(run: Run, is_chosen: bool) -> str:
@@ -52,9 +55,9 @@ def _row(run: Run, is_chosen: bool) -> str:
         "model": escape(model),
         "data": escape(dataset_title(config.data)),
         "length": escape(length_words(config.length)),
-        "steps": f"{history.step:,}",
-        "validation": accuracy(best.accuracy if best else None),
-        "test": accuracy(finished.test_accuracy if finished else None),
+        "steps": "" if status.is_active else f"{history.step:,}",
+        "validation": "" if status.is_active else accuracy(best.accuracy if best else None),
+        "test": "" if status.is_active else accuracy(finished.test_accuracy if finished else None),
         "status": f"<i class='{status.state}'></i>{escape(say(f'train.status_{status.state}'))}",
     }
     label = escape(say("train.show", model=model, when=when))

@@ -17,7 +17,7 @@ from .page import Page
 from .run_table import RunTable
 from .strings import label, say
 from .strips import strip_html
-from .watch import Watch, nothing, recorded, recording_for
+from .watch import Watch, line_words, recording_for
 from .words import dataset_title, model_title
 
 CURVES = Path(__file__).with_name("curves.js")
@@ -51,7 +51,12 @@ def _form() -> tuple[dict[str, Any], gr.Button, gr.HTML, gr.HTML]:
     lengths = [(label(f"train.length_{key}"), key) for key in LENGTHS]
     form["length"] = gr.Radio(lengths, value="60", label=label("train.length"), elem_id="train-length")
     form["amount"] = gr.Number(
-        2, label=label("train.amount"), info=label("train.amount_help"), minimum=0, visible=False, elem_id="train-amount"
+        2,
+        label=label("train.amount"),
+        info=label("train.amount_help"),
+        minimum=0,
+        visible=False,
+        elem_id="train-amount",
     )
     start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
     line = gr.HTML(f"<p>{label('train.line_free')}</p>", elem_id="train-line")
@@ -65,14 +70,20 @@ def _more() -> dict[str, Any]:
     augmentations = [(label(f"train.augment_{name}"), name) for name in AUGMENTATIONS]
     return {
         "recipe": gr.Dropdown(
-            list(RECIPES), value=recipe.name, label=label("train.recipe"), elem_id="train-recipe", info=_recipe_help(recipe.name)
+            list(RECIPES),
+            value=recipe.name,
+            label=label("train.recipe"),
+            elem_id="train-recipe",
+            info=_recipe_help(recipe.name),
         ),
         "lr": gr.Number(recipe.peak_lr, label=label("train.lr"), elem_id="train-lr"),
         "batch_size": gr.Number(recipe.batch_size, label=label("train.batch_size"), precision=0, elem_id="train-batch"),
         "augment": gr.CheckboxGroup(
             augmentations, value=list(recipe.augment), label=label("train.augment"), elem_id="train-augment"
         ),
-        "seed": gr.Number(0, label=label("train.seed"), info=label("train.seed_help"), precision=0, elem_id="train-seed"),
+        "seed": gr.Number(
+            0, label=label("train.seed"), info=label("train.seed_help"), precision=0, elem_id="train-seed"
+        ),
     }
 
 
@@ -99,7 +110,7 @@ def _view(watch: Watch) -> gr.HTML:
 
 
 def _wire_form(page: Page, form: dict[str, Any], strip: gr.HTML) -> None:
-    """Model and data are the hand's; a recipe brings its own rate, batch and augmentation; epochs and steps ask how many."""
+    """Model and data are the hand's; a recipe brings its own rate, batch and augmentation."""
     for field in ("model", "dataset"):
         form[field].input(guarded(_take(field)), [page.hand, form[field]], page.hand, **QUIET)
     page.hand.change(guarded(_mirror), page.hand, [form["model"], form["dataset"], strip], **QUIET)
@@ -135,7 +146,7 @@ def _wire_runs(
     lab = page.lab
 
     def begin(hand: str, **values: Any) -> str:
-        run = lab.scheduler.submit(TrainForm(**values).config(), None)
+        run = lab.scheduler.submit(TrainForm(**values).config())
         return Hand.of(hand).with_(run=run.id).to_json()
 
     def stop(event: gr.EventData) -> None:
@@ -154,7 +165,7 @@ def _wire_runs(
         return held.run or recording_for(held.model, held.dataset)
 
     def turn(hand: str) -> tuple[str, str]:
-        return f"<p>{line_words(page)}</p>", table.html(Hand.of(hand).run)
+        return f"<p>{line_words(lab)}</p>", table.html(Hand.of(hand).run)
 
     inputs = {"hand": page.hand, **form}
     start.click(
@@ -167,9 +178,3 @@ def _wire_runs(
     page.hand.change(guarded(shown), page.hand, view, **QUIET)
     for changed in (page.hand.change, view.turn):
         changed(guarded(turn), page.hand, [line, runs], **QUIET)
-
-
-def line_words(page: Page) -> str:
-    """How long the line is before Start is clicked."""
-    waiting = len(page.lab.scheduler.line())
-    return say("train.line_busy", place=waiting + 1) if waiting else say("train.line_free")

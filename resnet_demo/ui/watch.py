@@ -1,9 +1,10 @@
-"""What a page is told about a run: its status in words, what may be done with it, and its curves; made once for all who look."""
+"""What a page is told about a run: its status in words, what may be done with it, its curves. Made once for all."""
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ..datasets import DATASETS
 from ..errors import LabError
 from ..events import History, replay
+from ..runs.scheduler import Place
 from ..runs.status import Status
 from ..runs.store import Run
 from .curves import curves
@@ -22,6 +24,8 @@ from .words import accuracy, dataset_title, model_title, seconds_words
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
 RECORDED = "recorded:"  # before the name of a shipped checkpoint: its recorded run
 LOG_LINES = 20
+MOST_KEPT = 15
+WAIT_STEP = 10  # seconds
 
 
 class Watch:
@@ -34,46 +38,45 @@ class Watch:
 
     def snapshot(self, shown: str, since: str) -> str | None:
         """The view of `shown` (a run's id, `recorded:NAME`, or "") as JSON; None if it is still the version `since`."""
+        line = line_key(self.lab)
         try:
             run = self.lab.store.get(shown) if shown and not shown.startswith(RECORDED) else None
         except LabError:
-            return _changed(nothing(say("train.gone")), since)
+            return _told(nothing(say("train.gone")), line, since)
         if run is None:
-            return _changed(recorded(shown.removeprefix(RECORDED)) if shown else nothing(), since)
-        version = self._version(run)
+            return _told(recorded(shown.removeprefix(RECORDED)) if shown else nothing(), line, since)
+        version = f"{self._version(run)}|{line}"
         if version == since:
             return None
         with self._lock:
             kept, text = self._kept.get(run.id, ("", ""))
             if kept != version:
-                text = json.dumps({**self._view(run), "version": version})
-                self._kept = {**dict(list(self._kept.items())[-15:]), run.id: (version, text)}
+                text = json.dumps({**self._view(run, line), "version": version})
+                self._kept = {**dict(list(self._kept.items())[-MOST_KEPT:]), run.id: (version, text)}
         return text
 
     def _version(self, run: Run) -> str:
         status = run.status()
-        run.history()
-        place = self.lab.scheduler.place(run.id) if status.state == "queued" else None
-        parts = (run.id, run.log.version, status.state, status.updated, status.doing, status.share, run.is_stopping, place, self._line())
-        return ":".join(map(str, parts))
+        run.history()  # reads on, so that the log's version is of now
+        parts = (run.log.version, status.state, status.updated, status.doing, status.share, run.is_stopping)
+        return ":".join(map(str, (run.id, *parts)))
 
-    def _line(self) -> str:
-        return ",".join(str(item) for item in self.lab.scheduler.line())
-
-    def _view(self, run: Run) -> dict[str, Any]:
+    def _view(self, run: Run, line: str) -> dict[str, Any]:
         status, history, config = run.status(), run.history(), run.config
         place = self.lab.scheduler.place(run.id) if status.state == "queued" else None
+        is_stopping = status.is_active and run.is_stopping
         return {
-            "key": f"{run.id}:{status.state}:{run.is_stopping}",
-            "turn": f"{run.id}:{status.state}:{self._line()}:{history.finished is not None}",
+            "key": f"{run.id}:{status.state}:{is_stopping}",
+            "turn": f"{run.id}:{status.state}|{line}",
             "run": run.id,
             "state": status.state,
             "title": say("train.title", model=model_title(config.spec.name), data=dataset_title(config.data)),
-            "status": status_words(status, history, place=place, is_stopping=run.is_stopping),
+            "status": status_words(status, history, place=place, is_stopping=is_stopping),
             "share": share_of(status, history),
             "ending": ending_words(status, history, config.data),
             "log": "\n".join(run.last_log_lines(LOG_LINES)) if status.state == "failed" else "",
-            "can_stop": status.is_active and not run.is_stopping,
+            "can_stop": status.is_active,
+            "is_stopping": is_stopping,
             "can_classify": not status.is_active and run.checkpoint() is not None,
             "is_plain": config.spec.is_plain,
             "summary": summary_words(history),
@@ -81,22 +84,40 @@ class Watch:
         }
 
 
-def _changed(view: dict[str, Any], since: str) -> str | None:
-    return None if view["version"] == since else json.dumps(view)
+def line_key(lab: Lab) -> str:
+    """Changes when the line does, or when its wait has become ten seconds shorter."""
+    wait = lab.scheduler.expected_wait()
+    return f"{len(lab.scheduler.line())}:{'?' if wait is None else math.ceil(wait / WAIT_STEP)}"
+
+
+def line_words(lab: Lab) -> str:
+    """How long the line is before Start is clicked."""
+    places, wait = lab.scheduler.line(), lab.scheduler.expected_wait()
+    if not places:
+        return say("train.line_free")
+    if wait is None:
+        return say("train.line_busy", runs=len(places))
+    return say("train.line_wait", runs=len(places), wait=seconds_words(math.ceil(wait / WAIT_STEP) * WAIT_STEP))
+
+
+def _told(view: dict[str, Any], line: str, since: str) -> str | None:
+    version = f"{view['version']}|{line}"
+    return None if version == since else json.dumps({**view, "version": version, "turn": version})
 
 
 def nothing(title: str = "") -> dict[str, Any]:
     """The view before there is any run: empty axes, and a line that says what will be here."""
     title = title or say("train.empty_title")
     return {
-        "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title, "status": say("train.empty"),
-        "share": None, "ending": "", "log": "", "can_stop": False, "can_classify": False, "is_plain": False,
-        "summary": say("train.summary_none"), "curves": curves(History()),
+        "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title,
+        "status": say("train.empty"), "share": None, "ending": "", "log": "", "can_stop": False, "is_stopping": False,
+        "can_classify": False, "is_plain": False, "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
 
 
 def recording_for(model: str, dataset: str) -> str:
-    """The recorded run to show before anything is trained: of this model and data if one ships, else any; "" if none ships."""
+    """The recorded run to show before anything is trained, of this model and data if one ships; "" if none ships."""
+
     def misfit(name: str) -> tuple[bool, bool]:
         card = recordings()[name]
         return card.get("model") != model, card.get("dataset") != dataset
@@ -131,10 +152,12 @@ def recorded(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status_words(status: Status, history: History, *, place: int | None, is_stopping: bool) -> str:
+def status_words(status: Status, history: History, *, place: Place | None, is_stopping: bool) -> str:
     """One line: what the run is doing and how long it will take, or how it ended."""
     if status.state == "queued":
-        return say("train.queued", place=place or 1)
+        if place is None or place.wait_seconds is None:
+            return say("train.queued", place=place.place if place else 1)
+        return say("train.queued_wait", place=place.place, wait=seconds_words(place.wait_seconds))
     if status.state == "running":
         return _running_words(status, history, is_stopping)
     if status.state in ("finished", "stopped"):
