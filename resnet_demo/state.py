@@ -123,6 +123,12 @@ class TrainState:
         for name, value in scalars["optimizer"].items():
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = value
+        parameters = self.optimizer.param_groups[0]["params"]
+        for index, values in state.items():
+            for key, value in values.items():
+                if torch.is_tensor(value) and value.dim() == 4:
+                    # Fused kernels read memory as it lies: a buffer that came out of a file must lie as its weights do.
+                    values[key] = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.set_lr(scalars["lr"])
 

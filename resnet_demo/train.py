@@ -37,7 +37,7 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
     pace = Pace(state, clock)
     yield _opening(state)
     state.model.train()
-    reason = None
+    reason = pace.reason_to_end() if state.step else None  # it may have been interrupted between its last step and its end
     while reason is None:
         unread.add(*update(state, pace))
         state.seconds = clock.now()
@@ -51,8 +51,11 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
             break
         if state.position == 0:
             yield _close_epoch(state)
-        if reason or pace.is_validation_due():
-            yield from _validate_and_save(state, pace, clock, is_last=reason is not None)
+        is_for_now = reason == "stopped" and not state.plan.length.is_timed
+        if is_for_now and not pace.is_validation_due():
+            yield CheckpointDue(state.step, False, round(state.seconds, 4))  # one more validation would tell it from a whole run
+        elif reason or pace.is_validation_due():
+            yield from _validate_and_save(state, pace, clock, is_last=reason is not None and not is_for_now)
             reason = "diverged" if pace.has_diverged else reason
             unread.forget_time(clock)
     yield _closing(state, reason, unread)
