@@ -289,3 +289,14 @@ def _validation_accuracy(path: Path) -> float | None:
         return read_card(path).get("validation_accuracy")
     except CheckpointRefused:
         return None
+
+
+def perform(path: str, task: str = "train", should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+    """What a run's folder waits for: `train`, `resume` or `test`. Plain arguments, for other processes to be given.
+
+    Raises: RunRefused.
+    """
+    run = Run(Path(path))
+    if task == "test":
+        return execute_test(run, should_stop=should_stop)
+    return execute(run, should_stop=should_stop, resume=task == "resume")

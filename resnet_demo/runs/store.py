@@ -99,6 +99,16 @@ class Run:
     def set_status(self, status: Status) -> Status:
         return self._status.write(status)
 
+    def settle(self) -> bool:
+        """Whether it was cut short since somebody last looked; its status says so from now on."""
+        was_running = self._status.read().state == "running"
+        status = self.status()
+        if not was_running or status.state != "interrupted":
+            return False
+        self.sweep()
+        self.set_status(status)
+        return True
+
     def is_held(self) -> bool:
         """Whether a process trains it now."""
         return lock.is_held(self.path / "lock")

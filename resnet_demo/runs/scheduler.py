@@ -1,0 +1,315 @@
+"""Who trains next: a line of runs that survives a restart, one run at a time on each device, each in its owner's hands.
+
+Nothing here waits or polls: the line moves when a run is submitted, leaves or ends. Its order is the tickets in the runs'
+own folders, so a server that starts finds the line as it was.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import hmac
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from ..datasets import DATASETS
+from ..errors import AlreadyInLine, InvalidOption, LineFull, NotAllowed, RunRefused
+from . import lock
+from .config import Owner, RunConfig, clean_title
+from .executors import Executor, report_failure
+from .status import Status
+from .store import Run, RunStore
+
+OVERHEAD_SECONDS = 10.0  # loading, and the test at the end
+RUNS_LOOKED_AT = 50
+DYING_SECONDS = 2.0  # how long the workers of a server that was killed may take to notice
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the lab allows: runs waiting, runs waiting or training a person, seconds a run; None is no limit."""
+
+    line: int | None = 64
+    per_person: int | None = None
+    longest_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run's place: 0 while it trains, 1 for the next. `wait_seconds` until its turn, an estimate; None if nobody can say."""
+
+    run_id: str
+    place: int
+    wait_seconds: float | None
+
+
+class Scheduler:
+    """The line of a store's runs and the executor that works it off, `slots` at a time."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        executor: Executor,
+        limits: Limits = Limits(),
+        *,
+        teacher_token: str | None = None,
+        slots: int = 1,
+        stop_patience_seconds: float = 60.0,
+    ) -> None:
+        self.store, self.executor, self.limits, self.slots = store, executor, limits, slots
+        self.stop_patience_seconds = stop_patience_seconds
+        self._token = teacher_token
+        self._lock = threading.RLock()
+        self._line: list[Run] = []
+        self._training: dict[str, Run] = {}
+        self._contexts: dict[str, contextvars.Context] = {}
+        self._speeds: dict[str, float] = {}
+        self._next_ticket = 1
+        self._held = ExitStack()
+        self._is_closed = False
+
+    def recover(self) -> list[Run]:
+        """Takes up the lab as an earlier server left it: runs cut short become interrupted, the line moves on in order.
+
+        Gives the interrupted runs. Where another server works on the same runs, its line stays its own.
+        """
+        self.store.root.mkdir(parents=True, exist_ok=True)
+        self.executor.prepare()
+        if not self._held.enter_context(lock.hold(self.store.root / ".scheduler")):
+            return []
+        self.store.sweep()
+        runs = self.store.runs()
+        _await_dying([run for run in runs if run.status().state == "running"])
+        interrupted = [run for run in runs if run.settle()]
+        with self._lock:
+            waiting = [run for run in runs if run.status().state == "queued"]
+            self._line = sorted(waiting, key=lambda run: (run.status().ticket or 0, run.id))
+            self._next_ticket = 1 + max((run.status().ticket or 0 for run in runs), default=0)
+            self._advance()
+        return interrupted
+
+    def submit(self, config: RunConfig, *, join: bool = False) -> Run:
+        """A new run at the end of the line, or at work already if nobody waits.
+
+        With `join`, a waiting or running run that asks for the very same training is given instead.
+
+        Raises: LineFull, AlreadyInLine, InvalidOption if it is longer than this lab allows, DiskFull.
+        """
+        with self._lock:
+            if join and (same := self._same(config)):
+                return same
+            self._check_length(config)
+            self._check_room(config.owner)
+            return self._enqueue(self.store.create(config), "train")
+
+    def resume(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
+        """A stopped, failed or interrupted run back in the line, to go on from where it was last saved.
+
+        Raises: UnknownRun, NotAllowed, RunRefused if it cannot go on, LineFull, AlreadyInLine.
+        """
+        run = self._allowed(run_id, by, token, "resume")
+        with self._lock:
+            if why := run.why_not_resume():
+                raise RunRefused(run=run.id, action="go on", why=why)
+            self._check_room(by)
+            return self._enqueue(run, "resume")
+
+    def test(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
+        """A run that has ended in the line for its test, which a stopped run has not had.
+
+        Raises: UnknownRun, NotAllowed, RunRefused, LineFull, AlreadyInLine.
+        """
+        run = self._allowed(run_id, by, token, "test")
+        with self._lock:
+            status = run.status()
+            if status.is_active or status.test_accuracy is not None or run.checkpoint() is None:
+                raise RunRefused(
+                    run=run.id, action="be tested", why="it is not over, has no weights or was tested already"
+                )
+            self._check_room(by)
+            return self._enqueue(run, "test")
+
+    def stop(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
+        """The run, out of the line or asked to end after the step in hand, whoever trains it.
+
+        Raises: UnknownRun, NotAllowed, RunRefused if it neither waits nor trains.
+        """
+        run = self._allowed(run_id, by, token, "stop")
+        with self._lock:
+            if run in self._line:
+                self._line.remove(run)
+                run.set_status(replace(run.status(), state="stopped", reason="left the line", ticket=None))
+            elif run.id in self._training or run.status().state == "running":
+                run.request_stop()
+                self.executor.stop(run)
+                self._be_patient_with(run)
+            else:
+                raise RunRefused(run=run.id, action="be stopped", why="it is not running")
+        return run
+
+    def delete(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> None:
+        """Removes a run and its files.  Raises: UnknownRun, NotAllowed, RunRefused while it waits or trains."""
+        run = self._allowed(run_id, by, token, "delete")
+        with self._lock:
+            self.store.delete(run.id)
+
+    def rename(self, run_id: str, title: str, by: Owner = Owner(), token: str | None = None) -> Run:
+        """The run under another title.  Raises: UnknownRun, NotAllowed, DiskFull."""
+        run = self._allowed(run_id, by, token, "rename")
+        run.write_config(replace(run.config, title=clean_title(title)))
+        return run
+
+    def is_teacher(self, token: str | None) -> bool:
+        """Whether this is the teacher's token; how long the answer takes tells nothing about it."""
+        return bool(self._token and token) and hmac.compare_digest(str(token).encode(), self._token.encode())
+
+    def is_owner(self, run: Run, by: Owner) -> bool:
+        return hmac.compare_digest(run.config.owner.id.encode(), by.id.encode())
+
+    def line(self) -> list[Place]:
+        """Everyone who trains or waits, in order."""
+        with self._lock:
+            training, waiting = list(self._training.values()), list(self._line)
+        places = [Place(run.id, 0, 0.0) for run in training]
+        wait = self._until_free(training)
+        for index, run in enumerate(waiting):
+            places.append(Place(run.id, index + 1, wait))
+            wait = _plus(wait, self.expected_seconds(run.config), self.slots)
+        return places
+
+    def place(self, run_id: str) -> Place | None:
+        """A run's place in the line; None if it neither waits nor trains."""
+        return next((place for place in self.line() if place.run_id == run_id), None)
+
+    def expected_wait(self) -> float | None:
+        """Seconds until a run submitted now would begin, an estimate; None if nobody can say."""
+        with self._lock:
+            training, waiting = list(self._training.values()), list(self._line)
+        wait = self._until_free(training)
+        for run in waiting:
+            wait = _plus(wait, self.expected_seconds(run.config), self.slots)
+        return wait
+
+    def expected_seconds(self, config: RunConfig) -> float | None:
+        """How long a run will take: its time, or its pictures at the speed that its network had here before."""
+        if config.length.seconds is not None:
+            return config.length.seconds + OVERHEAD_SECONDS
+        pictures = _pictures(config)
+        speed = self._speed(config)
+        return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
+
+    def close(self) -> None:
+        """Ends all training, as the end of the server does; runs in hand are interrupted, the line stays on disk."""
+        with self._lock:
+            self._is_closed = True
+        self.executor.close()
+        self._held.close()
+
+    def _allowed(self, run_id: str, by: Owner, token: str | None, action: str) -> Run:
+        run = self.store.get(run_id)
+        if not (self.is_teacher(token) or self.is_owner(run, by)):
+            raise NotAllowed(run=run.id, owner=run.config.owner.name or "somebody else", action=action)
+        return run
+
+    def _check_length(self, config: RunConfig) -> None:
+        longest = self.limits.longest_seconds
+        if longest is None:
+            return
+        expected = self.expected_seconds(config)
+        seconds = config.length.seconds or (None if expected is None else expected - OVERHEAD_SECONDS)
+        if seconds is not None and seconds > longest:
+            raise InvalidOption(option="seconds", value=f"{seconds:g}", allowed=f"at most {longest:g} in this lab")
+
+    def _check_room(self, owner: Owner) -> None:
+        limits = self.limits
+        own = [run for run in (*self._training.values(), *self._line) if self.is_owner(run, owner)]
+        if limits.per_person is not None and len(own) >= limits.per_person:
+            raise AlreadyInLine(run=own[0].id)
+        if limits.line is not None and len(self._line) >= limits.line:
+            raise LineFull(length=len(self._line))
+
+    def _same(self, config: RunConfig) -> Run | None:
+        active = (*self._training.values(), *self._line)
+        return next((run for run in active if run.config.same_training(config)), None)
+
+    def _enqueue(self, run: Run, task: str) -> Run:
+        run.forget_stop()
+        before = run.status()
+        run.set_status(Status("queued", ticket=self._next_ticket, task=task, best_accuracy=before.best_accuracy))
+        self._next_ticket += 1
+        self._contexts[run.id] = contextvars.copy_context()
+        self._line.append(run)
+        self._advance()
+        return run
+
+    def _advance(self) -> None:
+        """Starts as many of the line as there are free slots."""
+        while self._line and len(self._training) < self.slots and not self._is_closed:
+            run = self._line.pop(0)
+            self._training[run.id] = run
+            context = self._contexts.pop(run.id, None) or contextvars.copy_context()
+            try:
+                self.executor.start(run, run.status().task, self._ended, context)
+            except Exception as error:
+                self._training.pop(run.id)
+                report_failure(run, error)
+
+    def _ended(self, run: Run) -> None:
+        with self._lock:
+            self._training.pop(run.id, None)
+            finished = run.history().finished
+            if finished and finished.images_per_second:
+                self._speeds[run.config.spec.name] = finished.images_per_second
+            self._advance()
+
+    def _be_patient_with(self, run: Run) -> None:
+        timer = threading.Timer(self.stop_patience_seconds, self._lose_patience, (run,))
+        timer.daemon = True
+        timer.start()
+
+    def _lose_patience(self, run: Run) -> None:
+        """Ends by force a run that was asked to stop and did not; what it saved last stays."""
+        with self._lock:
+            if run.is_stopping and run.id in self._training:
+                self.executor.kill(run)
+                run.set_status(replace(run.status(), state="stopped", reason="ended by force", doing="", pid=None))
+
+    def _until_free(self, training: list[Run]) -> float | None:
+        if len(training) < self.slots:
+            return 0.0
+        left = [self._seconds_left(run) for run in training]
+        return None if None in left else min(left)
+
+    def _seconds_left(self, run: Run) -> float | None:
+        history = run.history()
+        left = history.seconds_left() if history.started else None
+        return self.expected_seconds(run.config) if left is None else left + OVERHEAD_SECONDS / 2
+
+    def _speed(self, config: RunConfig) -> float | None:
+        """Pictures a second of the last run of the same network that ended here."""
+        name = config.spec.name
+        if name not in self._speeds:
+            earlier = (run for run in self.store.runs()[:RUNS_LOOKED_AT] if run.config.spec.name == name)
+            ends = (run.history().finished for run in earlier)
+            self._speeds[name] = next((end.images_per_second for end in ends if end and end.images_per_second), 0.0)
+        return self._speeds[name] or None
+
+
+def _pictures(config: RunConfig) -> float | None:
+    """Pictures that a run without a clock trains on, repeats counted."""
+    limits = [config.length.steps * config.recipe.batch_size] if config.length.steps else []
+    if config.length.epochs and config.data in DATASETS:
+        limits.append(config.length.epochs * 0.9 * DATASETS[config.data].train)
+    return min(limits, default=None)
+
+
+def _plus(wait: float | None, seconds: float | None, slots: int) -> float | None:
+    return None if wait is None or seconds is None else wait + seconds / slots
+
+
+def _await_dying(runs: list[Run]) -> None:
+    """Workers end with their server; one that is just noticing still holds its run for a moment."""
+    deadline = time.monotonic() + DYING_SECONDS
+    while any(run.is_held() for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.05)

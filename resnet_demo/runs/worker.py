@@ -1,0 +1,115 @@
+"""The process that trains one run: `python -m resnet_demo.runs.worker [--preload DATA]`.
+
+It imports torch and loads the usual data set ahead, says “ready”, and waits on standard input for one line of JSON,
+`{"run": folder, "task": "train" | "resume" | "test"}`. `{"stop": true}` ends the run after the step in hand. When standard
+input closes, the server is gone, and so is this process, at once: every file it writes is replaced in one piece.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+NICENESS = 10
+BELOW_NORMAL_PRIORITY_CLASS = 0x4000
+
+
+def main() -> None:
+    arguments = _arguments()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal reaches this process too
+    lower_priority()
+    commands: queue.Queue[dict[str, Any]] = queue.Queue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(commands, stop), daemon=True).start()
+    from . import execute  # noqa: F401  (torch and all that a run needs, ahead of time)
+
+    if arguments.preload:
+        _preload(arguments.preload)
+    print("ready", flush=True)
+    command = commands.get()
+    _write_to(Path(command["run"]) / "log.txt")
+    code = _carry_out(command["run"], command.get("task", "train"), stop)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the listening thread sits in a read that nothing else ends
+
+
+def _carry_out(path: str, task: str, stop: threading.Event) -> int:
+    """The exit code: 0 if the run came to an end that its status tells, whichever."""
+    from .execute import perform
+    from .executors import report_failure
+    from .store import Run
+
+    try:
+        for _ in perform(path, task, stop.is_set):
+            pass
+    except Exception as error:  # only what stood in the way of starting; the rest is told by the run itself
+        traceback.print_exc()
+        if Run(Path(path)).status().state == "queued":
+            report_failure(Run(Path(path)), error)
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Trains one run of ResNet Lab; started by its server.")
+    parser.add_argument("--preload", help="a data set to load ahead, if it is on this machine")
+    return parser.parse_args()
+
+
+def _listen(commands: queue.Queue[dict[str, Any]], stop: threading.Event) -> None:
+    for line in sys.stdin:
+        command = json.loads(line)
+        if command.get("stop"):
+            stop.set()
+        else:
+            commands.put(command)
+    os._exit(0)
+
+
+def lower_priority() -> None:
+    """Below the page's priority, so that a page on the same cores stays quick."""
+    if os.name == "nt":
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(NICENESS)
+
+
+def _preload(name: str) -> None:
+    """Loads the data if no download is needed, and lets torch compile its kernels; whatever fails here fails in the run."""
+    try:
+        from ..datasets import availability, load_dataset
+        from ..device import choose_compute
+        from ..specs import MODELS
+
+        if availability(name).available:
+            data = load_dataset(name)
+            spec = MODELS["resnet20"].adapted(num_classes=len(data.classes), in_channels=data.shape[0])
+            choose_compute(spec, 128, measure=True)
+    except Exception:
+        traceback.print_exc()
+
+
+def _write_to(log: Path) -> None:
+    """From here on, all that this process prints goes to the run's log, and the server stops listening."""
+    with log.open("ab") as file:
+        sys.stdout.flush()
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    faulthandler.enable()
+
+
+if __name__ == "__main__":
+    main()
