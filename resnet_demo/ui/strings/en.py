@@ -185,7 +185,44 @@ TRAIN: dict[str, str] = {
     "train.status_interrupted": "interrupted",
 }
 
-LAYERS: dict[str, str] = {}
+LAYERS = {
+    "layers.height": "Height in pixels",
+    "layers.width": "Width in pixels",
+    "layers.channels": "Channels",
+    "layers.classes": "Classes",
+    "layers.view": "View",
+    "layers.view_tree": "tree",
+    "layers.view_flat": "table",
+    "layers.part": "Part",
+    "layers.name": "Name",
+    "layers.type": "Type",
+    "layers.output": "Output",
+    "layers.params": "Parameters",
+    "layers.share": "Share",
+    "layers.macs": "MACs",
+    "layers.sees": "Sees",
+    "layers.total": "Total",
+    "layers.totals": "{rows} layers in the order data meets them, every call a row. {params:,} parameters are {mb:,.2f} MB ({mib:,.2f} MiB) in "
+    "float32. {macs:,} MACs are those of convolutions and the linear layer; 1 MAC is 2 FLOPs. Outputs of one picture: {activations:,.1f} MB.",
+    "layers.block": "Block {n}",
+    "layers.fold": "Blocks {first} to {last}",
+    "layers.branch": "Residual branch",
+    "layers.entry": "Stage entry",
+    "layers.shortcut": "Shortcut",
+    "layers.shortcut_identity": "identity: the block's input as it is",
+    "layers.shortcut_zero_pad": "every second pixel, new channels filled with zeros",
+    "layers.shortcut_projection": "1×1 convolution",
+    "layers.fact_shapes": "{before} goes in, {after} comes out.",
+    "layers.fact_params": "Parameters: {words}.",
+    "layers.fact_macs": "MACs: {words}, for every output pixel its window, channels in and channels out.",
+    "layers.fact_sees": "Each output sees {pixels} pixels of the picture, edges not counted.",
+    "layers.fact_memory": "The output of one picture takes {kb:,.1f} kB in float32.",
+    "layers.unfold": "Unfold all",
+    "layers.fold_all": "Fold all",
+    "layers.take": "Take it along:",
+    "layers.code": "The code that runs",
+    "layers.not_a_number": "{what} must be a whole number.",
+}
 
 CLASSIFY: dict[str, str] = {
     "classify.checkpoint": "Checkpoint",

@@ -1,0 +1,77 @@
+"""What the Classify tab says about one picture: the model's-eye view, five bars, and all the answers there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from .markup import alert, png_address, quiet
+from .strings import say
+
+if TYPE_CHECKING:
+    from ..predict import Prediction
+
+MOST_CLASSES_NAMED = 40
+
+
+def eye_html(prediction: Prediction, lang: str = "en") -> str:
+    """The picture as the model gets it, every pixel of it, and what was done to it."""
+    channels, height, width = prediction.view.shape
+    kind = say("classify.grey" if channels == 1 else "classify.colour", lang)
+    size = say("classify.eye_size", lang, width=width, height=height, kind=kind)
+    inverted = f" {say('classify.inverted', lang)}" if prediction.inverted else ""
+    alt = say("classify.eye_alt", lang, width=width, height=height)
+    return (
+        f'<figure class="eye"><img src="{png_address(prediction.view)}" alt="{escape(alt)}">'
+        f"<figcaption>{escape(size)}{escape(inverted)}</figcaption></figure>"
+    )
+
+
+def no_eye_html(lang: str = "en") -> str:
+    words = escape(say("classify.eye_empty", lang))
+    return f'<figure class="eye"><div class="nothing"></div><figcaption>{words}</figcaption></figure>'
+
+
+def bars_html(prediction: Prediction, classes: Sequence[str], lang: str = "en") -> str:
+    """The most probable classes with their per cent, the first one in words, and all the answers there are."""
+    name, probability = prediction.top[0]
+    verdict = f"<b>{escape(name)}</b> <span>{_percent(probability)}</span>"
+    bars = "".join(_bar(*answer) for answer in prediction.top)
+    return f'<p class="verdict">{verdict}</p><ol class="bars">{bars}</ol>{own_classes_html(classes, lang)}'
+
+
+def _bar(name: str, probability: float) -> str:
+    return (
+        f'<li><span class="what">{escape(name)}</span><span class="bar" aria-hidden="true">'
+        f'<i style="width:{100 * probability:.1f}%"></i></span><span class="number">{_percent(probability)}</span></li>'
+    )
+
+
+def _percent(probability: float) -> str:
+    """Per cent with one decimal; never a rounded 0 or 100 that is not one."""
+    percent = 100 * probability
+    if 0 < percent < 0.05:
+        return "< 0.1 %"
+    if 99.95 <= percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.1f} %"
+
+
+def own_classes_html(classes: Sequence[str], lang: str = "en") -> str:
+    named = ", ".join(classes[:MOST_CLASSES_NAMED])
+    if len(classes) > MOST_CLASSES_NAMED:
+        named = say("classify.and_more", lang, named=named, count=len(classes) - MOST_CLASSES_NAMED)
+    return quiet(say("classify.own_classes", lang, count=len(classes), named=named))
+
+
+def no_picture_html(classes: Sequence[str], lang: str = "en") -> str:
+    return quiet(say("classify.no_picture", lang)) + own_classes_html(classes, lang)
+
+
+def no_checkpoint_html(lang: str = "en") -> str:
+    return quiet(say("classify.no_checkpoint", lang))
+
+
+def refused_html(sentence: str) -> str:
+    return alert(sentence)

@@ -1,0 +1,169 @@
+"""What the Classify tab does when something is chosen, brought or clicked: values in, values and HTML out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from ..datasets import DATASETS
+from ..errors import LabError
+from ..pictures import Source, open_picture
+from ..predict import classify
+from ..specs import MODELS
+from . import answers, confusion, examples, gradebook, shelf
+from .hand import Hand
+from .markup import alert, quiet, send
+from .page import Lab
+from .strings import label, say
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """The tab's handlers over one lab. Each takes the hand as its JSON."""
+
+    lab: Lab
+
+    def choose(self, hand: str, key: str) -> str:
+        """The hand with that checkpoint, and with the model and data that belong to it."""
+        entry = shelf.find(self.lab, str(key))
+        changes = {"checkpoint": entry.key}
+        changes |= {"model": entry.model} if entry.model in MODELS else {}
+        changes |= {"dataset": entry.dataset} if entry.dataset in DATASETS else {}
+        return Hand.of(hand).with_(**changes).to_json()
+
+    def mirror(self, hand: str) -> tuple[Any, Any, str]:
+        """-> (the list of checkpoints, whether there are newer weights to ask for, the sheet of examples)"""
+        held = Hand.of(hand)
+        entry = _or_none(lambda: shelf.chosen(self.lab, held))
+        choices = shelf.choices(self.lab, held.lang)
+        listed = gr.update(choices=choices, value=entry.key if entry else None)
+        sheet = examples.sheet_for(entry.dataset if entry else held.dataset, self.lab.root)
+        is_going = entry is not None and entry.state == "running"
+        return listed, gr.update(visible=is_going), examples.sheet_html(sheet, held.lang)
+
+    def answer(self, picture: Source | None, fit: str, invert: str, hand: str) -> tuple[str, str]:
+        """-> (the model's-eye view, the bars). A refusal stands where the bars would."""
+        held = Hand.of(hand)
+        try:
+            entry = shelf.chosen(self.lab, held)
+            if entry is None:
+                return answers.no_eye_html(held.lang), answers.no_checkpoint_html(held.lang)
+            checkpoint = shelf.opened(entry.path)
+            if picture is None:
+                return answers.no_eye_html(held.lang), answers.no_picture_html(checkpoint.classes, held.lang)
+            (prediction,) = classify(checkpoint, [picture], fit=fit, invert=invert)
+        except LabError as error:
+            return answers.no_eye_html(held.lang), alert(str(error))
+        return answers.eye_html(prediction, held.lang), answers.bars_html(prediction, checkpoint.classes, held.lang)
+
+    def grade(self, hand: str) -> str:
+        """The figures of the checkpoint in hand, or the button that computes them."""
+        held = Hand.of(hand)
+        try:
+            entry = shelf.chosen(self.lab, held)
+            if entry is None:
+                return quiet(say("classify.no_grades", held.lang))
+            return self._grades(entry, held.lang)
+        except LabError as error:
+            return alert(str(error))
+
+    def _grades(self, entry: shelf.Entry, lang: str) -> str:
+        grades = gradebook.known(entry)
+        return _why_validation(entry, lang) + (
+            confusion.grades_html(grades, lang) if grades else _ask_to_measure(entry, lang)
+        )
+
+    def show(
+        self,
+        hand: str,
+        event: gr.EventData,
+        progress: gr.Progress = gr.Progress(),
+    ) -> tuple[str, str]:
+        """What a click on the figures asks for. -> (the figures, the strip of pictures under them)"""
+        held, asked = Hand.of(hand), sent(event)
+        entry = shelf.chosen(self.lab, held)
+        if entry is None:
+            return quiet(say("classify.no_grades", held.lang)), ""
+
+        def tell(what: str, share: float | None) -> None:
+            progress(share or 0.0, desc=say("classify.testing", held.lang) if what == "testing" else what)
+
+        found = gradebook.measure(self.lab, entry, tell)
+        return self._grades(entry, held.lang), strip_for(found, asked, held.lang)
+
+    def take_example(self, hand: str, event: gr.EventData) -> Image.Image:
+        """The picture of the sheet that was clicked."""
+        asked, held = sent(event), Hand.of(hand)
+        if asked.get("sample") in examples.SAMPLES:
+            return open_picture(examples.sample(asked["sample"]))
+        entry = shelf.chosen(self.lab, held)
+        images = examples.sheet_for(entry.dataset if entry else held.dataset, self.lab.root).images.images
+        return examples.enlarged(images[_index(asked, "example", len(images))])
+
+    def take_from_strip(self, hand: str, event: gr.EventData) -> Image.Image | None:
+        """The picture of the strip that was clicked."""
+        entry = shelf.chosen(self.lab, Hand.of(hand))
+        if entry is None:
+            return None
+        images = gradebook.measure(self.lab, entry, lambda what, share: None).images.images
+        return examples.enlarged(images[_index(sent(event), "picture", len(images))])
+
+
+def strip_for(found: gradebook.Answers, asked: dict[str, Any], lang: str) -> str:
+    """The pictures of a cell, a class, the surest mistakes or a random sheet, with a heading that says which."""
+    classes, what = found.grades.classes, asked.get("show")
+    if what == "cell":
+        true, predicted = (_index(asked, key, len(classes)) for key in ("true", "predicted"))
+        chosen = found.where(true, predicted)
+        key = "classify.cell_right" if true == predicted else "classify.cell_wrong"
+        total, _ = found.grades.row(true)
+        words = {"true": classes[true], "predicted": classes[predicted], "count": len(chosen), "total": total}
+        return confusion.strip_html(found, chosen, say(key, lang, **words), lang=lang)
+    if what == "class":
+        true = _index(asked, "true", len(classes))
+        total, correct = found.grades.row(true)
+        heading = say("classify.class_strip", lang, true=classes[true], wrong=total - correct, total=total)
+        return confusion.strip_html(found, found.where(true), heading, lang=lang)
+    if what == "mistakes":
+        chosen = found.surest_mistakes()
+        return confusion.strip_html(found, chosen, say("classify.mistakes_strip", lang, count=len(chosen)), lang=lang)
+    chosen = found.some(confusion.ON_SHEET)
+    right = sum(int(found.labels[index] == found.predicted[index]) for index in chosen)
+    heading = say("classify.some_strip", lang, count=len(chosen), right=right)
+    return confusion.strip_html(found, chosen, heading, most=confusion.ON_SHEET, lang=lang)
+
+
+def sent(event: gr.EventData) -> dict[str, Any]:
+    """What `send` put on the element that was clicked; whatever else a client may send becomes nothing."""
+    message = (event._data or {}).get("sent") if isinstance(event._data, dict) else None
+    return message if isinstance(message, dict) else {}
+
+
+def _index(asked: dict[str, Any], key: str, count: int) -> int:
+    value = asked.get(key)
+    if type(value) is not int or not 0 <= value < count:
+        raise gr.Error(label("classify.no_such_picture"), print_exception=False)
+    return value
+
+
+def _or_none(find: Any) -> Any:
+    try:
+        return find()
+    except LabError:
+        return None
+
+
+def _why_validation(entry: shelf.Entry, lang: str) -> str:
+    return "" if entry.is_finished else quiet(say("classify.why_validation", lang))
+
+
+def _ask_to_measure(entry: shelf.Entry, lang: str) -> str:
+    size = gradebook.expected_size(entry)
+    key = f"classify.measure_{gradebook.split_of(entry)}"
+    words = say(key, lang, count=f"{size:,}") if size else say(f"{key}_all", lang)
+    button = f'<button type="button" class="ask primary" {send({"show": "some"})}>{escape(words)}</button>'
+    return f'<div class="asks">{button}</div>{quiet(say("classify.measure_note", lang))}'

@@ -1,0 +1,128 @@
+"""The Classify tab: what the model makes of a picture; below, how good the same checkpoint is and where it is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ..predict import FITS, INVERSIONS
+from . import answers, examples, shelf
+from .classify_handlers import Handlers
+from .failures import guarded
+from .hand import Hand
+from .markup import LISTEN, quiet
+from .page import Page
+from .safe_image import safe_image
+from .strings import label
+
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+INFER = {
+    "show_progress": "hidden", "api_visibility": "private", "concurrency_id": "infer", "concurrency_limit": 2,
+    "trigger_mode": "always_last",
+}  # fmt: skip
+MEASURE = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2, "show_progress": "full"}
+
+
+def build(page: Page) -> None:
+    checkpoint, newest = _checkpoint_row(page)
+    with gr.Row(elem_id="classify", equal_height=False):
+        with gr.Column(scale=3, min_width=320, elem_id="classify-bring"):
+            picture, eye, fit, invert, sheet = _bring()
+        with gr.Column(scale=2, min_width=320, elem_id="classify-says"):
+            bars = gr.HTML(elem_id="classify-bars", apply_default_css=False)
+    gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
+    grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
+    strip = gr.HTML(js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False, min_height=60)
+    do = Handlers(page.lab)
+    _wire_checkpoint(page, do, checkpoint, newest, sheet)
+    _wire_picture(page, do, picture, eye, bars, sheet, strip, (fit, invert), newest)
+    _wire_grades(page, do, grades, strip, newest)
+
+
+def _checkpoint_row(page: Page) -> tuple[gr.Dropdown, gr.Button]:
+    with gr.Row(elem_id="classify-choose"):
+        first = shelf.choices(page.lab)
+        checkpoint = gr.Dropdown(
+            first, value=first[0][1] if first else None, label=label("classify.checkpoint"), filterable=False, scale=4,
+            info=label("classify.checkpoint_help"), elem_id="classify-checkpoint", min_width=280,
+        )  # fmt: skip
+        newest = gr.Button(label("classify.newest"), visible=False, scale=1, min_width=160, elem_id="classify-newest")
+    return checkpoint, newest
+
+
+def _bring() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Radio, gr.HTML]:
+    """-> (the picture, the model's-eye view, how it is fitted, whether it is inverted, the sheet of examples)"""
+    sheet = examples.sheet_for(Hand().dataset)
+    with gr.Row(elem_id="classify-views", equal_height=False):
+        picture = safe_image(
+            examples.enlarged(sheet.images.images[0]),
+            label=label("classify.picture"),
+            placeholder=label("classify.drop"),
+            sources=["upload", "webcam", "clipboard"],
+            buttons=[],
+            height=260,
+            min_width=200,
+            elem_id="classify-picture",
+        )
+        eye = gr.HTML(answers.no_eye_html(), elem_id="classify-eye", apply_default_css=False, min_width=200)
+    gr.HTML(quiet(label("classify.privacy")), elem_id="classify-privacy", apply_default_css=False)
+    chosen = gr.HTML(
+        examples.sheet_html(sheet), js_on_load=LISTEN, elem_id="classify-examples", apply_default_css=False
+    )
+    with gr.Row(elem_id="classify-how"):
+        fit = _radio("fit", FITS)
+        invert = _radio("invert", INVERSIONS)
+    return picture, eye, fit, invert, chosen
+
+
+def _radio(name: str, values: tuple[str, ...]) -> gr.Radio:
+    choices = [(label(f"classify.{name}_{value}"), value) for value in values]
+    return gr.Radio(
+        choices, value=values[0], label=label(f"classify.{name}"), info=label(f"classify.{name}_help"),
+        elem_id=f"classify-{name}", min_width=280,
+    )  # fmt: skip
+
+
+def _wire_checkpoint(page: Page, do: Handlers, checkpoint: gr.Dropdown, newest: gr.Button, sheet: gr.HTML) -> None:
+    # The list changes as runs come and go: the key is looked up on the shelf, not among the choices of the first paint.
+    checkpoint.input(guarded(do.choose), [page.hand, checkpoint], page.hand, preprocess=False, **QUIET)
+    refresh = {"inputs": page.hand, "outputs": [checkpoint, newest, sheet], **QUIET}
+    page.hand.change(guarded(do.mirror), **refresh)
+    newest.click(guarded(do.mirror), **refresh)
+    page.tabs.select(guarded(_if_shown(do.mirror, 3)), **refresh)
+
+
+def _wire_picture(
+    page: Page,
+    do: Handlers,
+    picture: gr.Image,
+    eye: gr.HTML,
+    bars: gr.HTML,
+    sheet: gr.HTML,
+    strip: gr.HTML,
+    choices: tuple[gr.Radio, gr.Radio],
+    newest: gr.Button,
+) -> None:
+    """Whatever changes, the answer follows."""
+    triggers = [picture.change, *(choice.input for choice in choices), page.hand.change, newest.click]
+    gr.on(triggers, guarded(do.answer), [picture, *choices, page.hand], [eye, bars], **INFER)
+    sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)
+    strip.click(guarded(do.take_from_strip), page.hand, picture, **QUIET)
+
+
+def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newest: gr.Button) -> None:
+    page.hand.change(guarded(do.grade), page.hand, grades, **QUIET)
+    page.hand.change(lambda: "", None, strip, **QUIET)
+    newest.click(guarded(do.grade), page.hand, grades, **QUIET)
+    grades.click(guarded(do.show), page.hand, [grades, strip], show_progress_on=strip, **MEASURE)
+
+
+def _if_shown(handler: Any, outputs: int) -> Any:
+    """The handler, run only when it is this tab that was opened."""
+
+    def run(hand: str, event: gr.SelectData) -> Any:
+        is_this = event.value == label("frame.tab_classify")
+        return handler(hand) if is_this else tuple(gr.skip() for _ in range(outputs))
+
+    return run

@@ -1,0 +1,56 @@
+"""Small pieces of HTML that the Classify tab is made of: pictures in the page itself, messages from clicks."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# A click on anything with data-send reaches Python as `sent`. Arrow keys walk a grid, which is one stop for Tab.
+LISTEN = """
+const cell = (at) => at.closest('[role="gridcell"]');
+element.addEventListener('click', (event) => {
+  const from = event.target.closest('[data-send]');
+  if (from) trigger('click', {sent: JSON.parse(from.dataset.send)});
+});
+element.addEventListener('keydown', (event) => {
+  const from = cell(event.target);
+  if (!from) return;
+  if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); return from.click(); }
+  const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const rows = [...from.closest('table').tBodies[0].rows];
+  const row = rows[rows.indexOf(from.parentNode) + step[0]];
+  const to = row && row.cells[from.cellIndex + step[1]];
+  if (to && cell(to)) { from.tabIndex = -1; to.tabIndex = 0; to.focus(); }
+});
+"""
+
+
+def send(message: dict[str, Any]) -> str:
+    """The attribute that makes a click on its element send `message`."""
+    return f'data-send="{escape(json.dumps(message))}"'
+
+
+def png_address(pixels: Tensor) -> str:
+    """A data address of uint8 pixels (C, H, W), one channel or three, as PNG."""
+    from PIL import Image
+
+    array = pixels.permute(1, 2, 0).contiguous().numpy()
+    file = io.BytesIO()
+    Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def alert(sentence: str) -> str:
+    return f'<p class="alert" role="alert">{escape(sentence)}</p>'
+
+
+def quiet(sentence: str) -> str:
+    return f'<p class="quiet">{escape(sentence)}</p>'

@@ -1,0 +1,154 @@
+"""The checkpoints one can choose from: runs of this lab and those that ship with it, opened once and kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..checkpoint import Checkpoint, open_checkpoint, read_card, shipped
+from ..errors import LabError, UnknownCheckpoint
+from ..runs.store import Run
+from .hand import Hand
+from .page import Lab
+from .strings import say
+from .words import accuracy, dataset_title, model_title
+
+MOST_RUNS = 40
+KEPT_OPEN = 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint. `key` is what the hand holds: a shipped name or a run's id. `state` is `shipped` or the run's.
+
+    `accuracy` is on the test set where the test was made, else on validation; None where neither is known.
+    """
+
+    key: str
+    path: Path
+    state: str
+    model: str
+    dataset: str
+    step: int | None = None
+    accuracy: float | None = None
+    title: str = ""
+    created: str = ""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its test set may be looked at: an unfinished run is judged on validation."""
+        return self.state in ("shipped", "finished")
+
+
+def entries(lab: Lab) -> list[Entry]:
+    """Newest finished run first, then runs still going, what ships with the lab, and the other runs, newest first."""
+    runs = [entry for run in _runs(lab)[:MOST_RUNS] if (entry := _of_run(run))]
+    newest = [entry for entry in runs if entry.state == "finished"][:1]
+    going = [entry for entry in runs if entry.state == "running"]
+    rest = [entry for entry in runs if entry not in newest and entry not in going]
+    return [*newest, *going, *(_of_shipped(name, path) for name, path in shipped().items()), *rest]
+
+
+def chosen(lab: Lab, hand: Hand) -> Entry | None:
+    """The checkpoint in hand; where there is none the newest of the model and data in hand; then the first there is.
+
+    Raises: UnknownCheckpoint if the hand names one that does not exist.
+    """
+    if hand.checkpoint:
+        return find(lab, hand.checkpoint)
+    known = entries(lab)
+    suitable = [entry for entry in known if (entry.model, entry.dataset) == (hand.model, hand.dataset)]
+    return next(iter([*suitable, *known]), None)
+
+
+def find(lab: Lab, key: str) -> Entry:
+    """Raises: UnknownCheckpoint."""
+    if key in (known := shipped()):
+        return _of_shipped(key, known[key])
+    with suppress(LabError):
+        if lab.store and (entry := _of_run(lab.store.get(key))):
+            return entry
+    raise UnknownCheckpoint(name=key, known=[entry.key for entry in entries(lab)[:5]])
+
+
+def _runs(lab: Lab) -> list[Run]:
+    return lab.store.runs() if lab.store else []
+
+
+def _of_shipped(name: str, path: Path) -> Entry:
+    card = read_card(path)
+    test = card.get("test") or {}
+    return Entry(
+        name, path, "shipped", card["model"], str(card.get("dataset", "")), card.get("step"), test.get("accuracy"),
+        created=str(card.get("created", "")),
+    )  # fmt: skip
+
+
+def _of_run(run: Run) -> Entry | None:
+    """None for a run without weights yet. A run still going gives its newest weights, any other what others load."""
+    status, config = run.status(), run.config
+    is_going = status.state == "running" and status.test_accuracy is None
+    path = run.last_path if is_going and run.last_path.is_file() else run.checkpoint()
+    if path is None:
+        return None
+    history = run.history()
+    accuracy = status.test_accuracy
+    if accuracy is None and history.best is not None:
+        accuracy = history.best.accuracy
+    return Entry(
+        run.id, path, status.state, config.spec.name, config.data, history.step, accuracy, config.title, config.created
+    )
+
+
+def choices(lab: Lab, lang: str = "en") -> list[tuple[str, str]]:
+    """(what one reads, key) for every entry."""
+    return [(label_of(entry, lang), entry.key) for entry in entries(lab)]
+
+
+def label_of(entry: Entry, lang: str = "en") -> str:
+    """“resnet20 on Fashion-MNIST, 0.914 on test · training now, step 120”."""
+    words = [
+        say("classify.entry", lang, model=entry.title or model_title(entry.model), data=dataset_title(entry.dataset))
+    ]
+    if entry.accuracy is not None:
+        where = "classify.entry_test" if entry.is_finished else "classify.entry_validation"
+        words.append(say(where, lang, accuracy=accuracy(entry.accuracy)))
+    words.append(say(f"classify.state_{entry.state}", lang, step=f"{entry.step or 0:,}"))
+    return " · ".join(words)
+
+
+_opened: OrderedDict[tuple[str, int, int], Checkpoint] = OrderedDict()
+_lock = threading.Lock()
+
+
+def opened(path: Path) -> Checkpoint:
+    """The checkpoint in that file, read anew only when the file was replaced.
+
+    Raises: UnknownCheckpoint, CheckpointRefused.
+    """
+    key = signature(path)
+    with _lock:
+        if key in _opened:
+            _opened.move_to_end(key)
+            return _opened[key]
+    checkpoint = open_checkpoint(path)
+    with _lock:
+        _opened[key] = checkpoint
+        while len(_opened) > KEPT_OPEN:
+            _opened.popitem(last=False)
+    return checkpoint
+
+
+def signature(path: Path) -> tuple[str, int, int]:
+    """What changes when the file does.
+
+    Raises: UnknownCheckpoint if it is gone.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UnknownCheckpoint(name=path.stem, known=shipped()) from error
+    return str(path), stat.st_mtime_ns, stat.st_size
