@@ -14,6 +14,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1000")
 import gradio as gr
 
 from . import frame
+from .api import add_endpoints
 from .page import TABS, Lab, Page, open_lab
 from .strings import label
 from .theme import STYLE, theme
@@ -29,6 +30,7 @@ def build_app(lab: Lab | None = None) -> gr.Blocks:
     """The whole page over `lab` (default: the one at home), queue set up, not yet launched."""
     lab = lab or open_lab()
     with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(HOUR, HOUR)) as demo:
+        add_endpoints(lab)  # first, so that no handler of a tab takes their names
         chip, copy = frame.head()
         bar = frame.hand_bar(copy)
         hand = gr.Textbox("", elem_id="hand", show_label=False, container=False)
