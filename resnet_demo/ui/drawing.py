@@ -14,15 +14,15 @@ from ..specs import ResNetSpec
 from .stations import Box, Station, stations
 from .strings import say
 
-CHAR, LINE, PAD = 6.5, 15, 7  # of a 12-pixel font
+CHAR, LINE, PAD = 6.5, 15, 6  # of a 13-pixel font
 PLUS = 7  # radius of the addition's circle
-GAP = 12  # between boxes
+GAP = 11  # between boxes
 ARC = 24  # how far an arc rises above its box
 SLAB_HEIGHT, SLAB_WIDTH = 84, 104  # of the tallest and of the widest data
 STYLE = """
-.net { font: 12px system-ui, sans-serif; color: inherit; }
+.net { font: 13px "Source Sans Pro", "Segoe UI", Helvetica, Arial, sans-serif; color: inherit; }
 .net text { fill: currentColor; text-anchor: middle; font-variant-numeric: tabular-nums; }
-.net .start { text-anchor: start; } .net .title { font-size: 13px; font-weight: 700; } .net .note { opacity: .75; font-size: 11.5px; }
+.net .start { text-anchor: start; } .net .title { font-size: 14px; font-weight: 700; } .net .note { opacity: .75; font-size: 12.5px; }
 .net .box { fill: var(--net-box, #f3f5f7); stroke: currentColor; stroke-opacity: .55; }
 .net .slab { fill: var(--net-accent, #0072b2); fill-opacity: .28; stroke: var(--net-accent, #0072b2); }
 .net .flow { fill: none; stroke: currentColor; stroke-opacity: .7; stroke-width: 1.3; }
@@ -31,7 +31,7 @@ STYLE = """
 .net .arc { fill: none; stroke: var(--net-accent, #0072b2); stroke-width: 2.2; }
 .net .arc.zero_pad { stroke-dasharray: 5 3; }
 .net .plus { fill: var(--net-back, #fff); stroke: var(--net-accent, #0072b2); stroke-width: 1.6; }
-.net .how { fill: var(--net-accent, #0072b2); font-size: 11px; }
+.net .how { fill: var(--net-accent, #0072b2); font-size: 12px; }
 .net .times { font-weight: 700; }
 """
 
@@ -59,14 +59,14 @@ def _across(net: Sequence[Station], shape: tuple[int, ...], lang: str) -> tuple[
     x, parts, flowing = SLAB_WIDTH / 4 + 12, [], shape
     for station in net:
         parts.append(_data(x, middle, flowing, scale) + _lead(x, middle + SLAB_HEIGHT / 2 + LINE + 4, x, lane - 6))
-        parts.append(_arrow(x - 12, lane, x + 14, lane))
-        row, end = _row(x + 16, lane, station.boxes, lang)
-        centre = (x + 16 + end) / 2
-        base = lane + tall / 2 + 2 * LINE
+        parts.append(_arrow(x - 11, lane, x + 11, lane))
+        row, end = _row(x + 12, lane, station.boxes, lang)
+        centre = (x + 12 + end) / 2
+        base = lane + tall / 2 + 2 * LINE + 5
         parts += [row, _text(centre, base, station.title, "title"), _text(centre, base + LINE, station.note, "note")]
-        x, flowing = end + 14, station.shape
-    parts.append(_arrow(x - 12, lane, x + 10, lane))
-    return "".join(parts), x + 12, lane + tall / 2 + 3 * LINE + 4
+        x, flowing = end + 12, station.shape
+    parts.append(_arrow(x - 11, lane, x + 11, lane))
+    return "".join(parts), x + 12, lane + tall / 2 + 3 * LINE + 9
 
 
 def _down(net: Sequence[Station], shape: tuple[int, ...], lang: str) -> tuple[str, float, float]:
@@ -85,7 +85,7 @@ def _down(net: Sequence[Station], shape: tuple[int, ...], lang: str) -> tuple[st
         y += 22
         lane = y + (ARC if any(box.shortcut for box in station.boxes) else 0) + tall / 2
         parts.append(_row(x, lane, station.boxes, lang)[0])
-        y = lane + tall / 2 + (LINE if any(box.count > 1 for box in station.boxes) else 0) + 10
+        y = lane + tall / 2 + (LINE + 4 if any(box.count > 1 for box in station.boxes) else 0) + 12
         flowing = station.shape
     parts.append(_arrow(x + 24, y - 6, x + 24, y + 12) + _text(x + 38, y + 8, _classes(flowing, lang), "start"))
     return "".join(parts), x + max(width, 150) + 4, y + 18

@@ -22,6 +22,8 @@ from .words import model_title
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The families as the page offers them; the notebooks' and the speed records' stand under one head.
 FAMILIES = {"cifar": ("cifar",), "imagenet": ("imagenet",), "cifar-stem": ("cifar-stem",), "notebook": ("notebook", "speed")}
+# Gradio drops container queries from style sheets, so this one travels with the drawing.
+NARROW = "@container (max-width: 560px) { .network .across { display: none } .network .down { display: block !important } }"
 MEASURE = Path(__file__).with_name("measure.js")
 
 
@@ -152,7 +154,8 @@ def picture_html(spec: ResNetSpec, lang: str = "en") -> str:
     """The drawing in both shapes, of which the style sheet shows the one that fits, and what to see in it."""
     note = say("draw.caption_plain" if spec.is_plain else "draw.caption", lang)
     ways = "".join(f'<div class="{way}">{draw(spec, way=way, lang=lang)}</div>' for way in ("across", "down"))
-    return f'<figure class="network"><h3>{escape(model_title(spec.name))}</h3>{ways}<figcaption>{escape(note)}</figcaption></figure>'
+    title = escape(model_title(spec.name))
+    return f'<figure class="network"><style>{NARROW}</style><h3>{title}</h3>{ways}<figcaption>{escape(note)}</figcaption></figure>'
 
 
 def words_html(spec: ResNetSpec, lang: str = "en") -> str:
