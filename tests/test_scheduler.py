@@ -1,0 +1,392 @@
+"""The line: who is next, who may do what, and that a restart changes neither."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from tiny_runs import tiny_config, wait_until
+
+from resnet_demo.errors import AlreadyInLine, DiskFull, InvalidOption, LineFull, NotAllowed, RunRefused, UnknownRun
+from resnet_demo.events import RunFinished, RunStarted, Step
+from resnet_demo.recipes import Length
+from resnet_demo.runs.config import Owner
+from resnet_demo.runs.eventlog import EventWriter
+from resnet_demo.runs.executors import GeneratorExecutor
+from resnet_demo.runs.scheduler import Limits, Scheduler
+from resnet_demo.runs.status import Status
+from resnet_demo.runs.store import RunStore
+
+ADA, BOB = Owner("secret-of-ada", "Ada"), Owner("secret-of-bob", "Bob")
+
+
+class Fake:
+    """Holds each run as a worker would, until the test says how it ends."""
+
+    def __init__(self):
+        self.started, self.stopped, self.killed, self.held = [], [], [], {}
+
+    def prepare(self):
+        pass
+
+    def start(self, run, task, on_end, context):
+        self.started.append((run.id, task))
+        stack = ExitStack()
+        stack.enter_context(run.held())
+        run.set_status(Status("running"))
+        self.held[run.id] = (run, stack, on_end)
+
+    def end(self, run, state="finished"):
+        run, stack, on_end = self.held.pop(run.id)
+        run.set_status(Status(state, "stopped" if state == "stopped" else "steps"))
+        run.forget_stop()
+        stack.close()
+        on_end(run)
+
+    def stop(self, run):
+        self.stopped.append(run.id)
+
+    def kill(self, run):
+        self.killed.append(run.id)
+        _, stack, on_end = self.held.pop(run.id)
+        stack.close()
+        on_end(run)
+
+    def close(self):
+        for _, stack, _ in self.held.values():
+            stack.close()
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def build(limits=Limits(), **options):
+        scheduler = Scheduler(RunStore(tmp_path / "runs"), Fake(), limits, **options)
+        made.append(scheduler)
+        scheduler.recover()
+        return scheduler
+
+    yield build
+    for scheduler in made:
+        scheduler.close()
+
+
+def config(owner=ADA, **changes):
+    return tiny_config("fashion-mnist", owner=owner, **{"length": Length(seconds=30), **changes})
+
+
+def ids(scheduler):
+    return [(place.run_id, place.place) for place in scheduler.line()]
+
+
+def test_one_at_a_time_first_come_first_served(make):
+    scheduler = make()
+    runs = [scheduler.submit(config()) for _ in range(3)]
+    assert ids(scheduler) == [(run.id, place) for place, run in enumerate(runs)]
+    assert [run.status().state for run in runs] == ["running", "queued", "queued"]
+    for run in runs:
+        assert scheduler.executor.started[-1] == (run.id, "train")
+        scheduler.executor.end(run)
+    assert ids(scheduler) == []
+
+
+def test_one_run_for_each_slot(make):
+    scheduler = make(slots=2)
+    runs = [scheduler.submit(config()) for _ in range(3)]
+    assert [scheduler.place(run.id).place for run in runs] == [0, 0, 1]
+
+
+def test_a_full_line_says_so(make):
+    scheduler = make(Limits(line=2))
+    for _ in range(3):
+        scheduler.submit(config())
+    with pytest.raises(LineFull, match="2 runs are waiting"):
+        scheduler.submit(config())
+    assert len(scheduler.store.runs()) == 3
+
+
+def test_one_run_a_person(make):
+    scheduler = make(Limits(per_person=1))
+    first = scheduler.submit(config(ADA))
+    with pytest.raises(AlreadyInLine, match=first.id):
+        scheduler.submit(config(ADA))
+    scheduler.submit(config(BOB))
+    scheduler.executor.end(first)
+    scheduler.submit(config(ADA))
+
+
+def test_no_run_longer_than_the_lab_allows(make):
+    scheduler = make(Limits(longest_seconds=60))
+    scheduler.submit(config(length=Length(seconds=60)))
+    with pytest.raises(InvalidOption, match="at most 60"):
+        scheduler.submit(config(length=Length(seconds=61)))
+
+
+def test_the_same_training_may_be_joined(make):
+    scheduler = make(Limits(per_person=1))
+    run = scheduler.submit(config(ADA))
+    assert scheduler.submit(config(BOB), join=True) is run
+    assert scheduler.submit(config(BOB, seed=9), join=True) is not run
+
+
+def test_leaving_the_line(make):
+    scheduler = make()
+    first, second, third = (scheduler.submit(config()) for _ in range(3))
+    scheduler.stop(second.id, ADA)
+    assert (second.status().state, second.status().reason) == ("stopped", "left the line")
+    assert ids(scheduler) == [(first.id, 0), (third.id, 1)]
+    with pytest.raises(RunRefused, match="not running"):
+        scheduler.stop(second.id, ADA)
+
+
+def test_stop_asks_the_executor_and_the_folder(make):
+    scheduler = make()
+    run = scheduler.submit(config())
+    scheduler.stop(run.id, ADA)
+    assert scheduler.executor.stopped == [run.id] and run.is_stopping
+    assert run.status().state == "running"
+    scheduler.executor.end(run, "stopped")
+    assert run.status().state == "stopped" and scheduler.line() == []
+
+
+def test_a_run_that_does_not_stop_is_ended_by_force(make):
+    scheduler = make(stop_patience_seconds=0.05)
+    run, waiting = scheduler.submit(config()), scheduler.submit(config())
+    scheduler.stop(run.id, ADA)
+    wait_until(lambda: run.status().state == "stopped", 5)
+    assert scheduler.executor.killed == [run.id] and run.status().reason == "ended by force"
+    wait_until(lambda: scheduler.place(waiting.id).place == 0, 5)
+
+
+@pytest.mark.parametrize("action", ["stop", "delete", "resume", "test"])
+def test_only_the_owner_or_the_teacher(make, action):
+    scheduler = make(teacher_token="chalk")
+    run = scheduler.submit(config(ADA))
+    if action != "stop":
+        scheduler.executor.end(run, "stopped")
+    for by, token in ((BOB, None), (BOB, "wrong"), (BOB, ""), (Owner("", ""), None), (Owner("secret-of-adá"), "chälk")):
+        with pytest.raises(NotAllowed, match="Ada"):
+            getattr(scheduler, action)(run.id, by, token)
+    assert "secret" not in str(_raised(lambda: getattr(scheduler, action)(run.id, BOB)))
+    if action != "test":
+        getattr(scheduler, action)(run.id, BOB, "chalk")
+
+
+def _raised(call):
+    with pytest.raises(NotAllowed) as caught:
+        call()
+    return caught.value
+
+
+def test_without_a_token_nobody_is_teacher(make):
+    scheduler = make()
+    assert not scheduler.is_teacher("") and not scheduler.is_teacher(None) and not scheduler.is_teacher("x")
+
+
+def test_rename_by_its_owner(make):
+    scheduler = make()
+    run = scheduler.submit(config(ADA))
+    scheduler.rename(run.id, "  my\nfirst  <run> ", ADA)
+    assert run.title == "my first <run>"
+    with pytest.raises(NotAllowed):
+        scheduler.rename(run.id, "hers", BOB)
+    with pytest.raises(UnknownRun):
+        scheduler.rename("../config", "x", ADA)
+
+
+def test_delete_only_what_is_over(make):
+    scheduler = make()
+    run = scheduler.submit(config())
+    with pytest.raises(RunRefused, match="stop it first"):
+        scheduler.delete(run.id, ADA)
+    scheduler.executor.end(run)
+    scheduler.delete(run.id, ADA)
+    assert scheduler.store.runs() == []
+
+
+def test_a_stopped_run_goes_on_from_the_end_of_the_line(make):
+    scheduler = make()
+    first, second = scheduler.submit(config()), scheduler.submit(config())
+    scheduler.executor.end(first, "stopped")
+    scheduler.resume(first.id, ADA)
+    with pytest.raises(RunRefused, match="already"):
+        scheduler.resume(first.id, ADA)
+    scheduler.executor.end(second)
+    assert scheduler.executor.started[-1] == (first.id, "resume")
+    scheduler.executor.end(first)
+    with pytest.raises(RunRefused, match="new run"):
+        scheduler.resume(first.id, ADA)
+
+
+def test_a_stopped_run_is_tested_when_its_owner_asks(make):
+    scheduler = make()
+    run = scheduler.submit(config())
+    scheduler.executor.end(run, "stopped")
+    with pytest.raises(RunRefused, match="no weights"):
+        scheduler.test(run.id, ADA)
+    run.best_path.touch()
+    scheduler.test(run.id, ADA)
+    assert scheduler.executor.started[-1] == (run.id, "test")
+
+
+def test_a_restart_keeps_the_order_and_tells_what_was_cut_short(make):
+    before = make()
+    runs = [before.submit(config()) for _ in range(4)]
+    before.stop(runs[2].id, ADA)
+    before.executor.end(runs[0], "stopped")
+    before.resume(runs[0].id, ADA)
+    assert [run_id for run_id, _ in ids(before)] == [runs[1].id, runs[3].id, runs[0].id]
+    before.close()
+    after = make()
+    assert runs[1].status().state == "interrupted"
+    assert [run_id for run_id, _ in ids(after)] == [runs[3].id, runs[0].id]
+    after.executor.end(after.store.get(runs[3].id))
+    assert after.executor.started[-1] == (runs[0].id, "resume")
+    assert after.submit(config()).status().ticket > 4
+    assert after.resume(runs[1].id, ADA).status().state == "queued"
+
+
+def test_a_second_server_on_the_same_runs_leaves_the_line_alone(make):
+    first = make()
+    runs = [first.submit(config()) for _ in range(2)]
+    second = make()
+    assert second.line() == [] and second.executor.started == []
+    assert [run.status().state for run in runs] == ["running", "queued"]
+
+
+def test_a_clock_that_jumps_back_changes_no_order(make):
+    before = make()
+    years = ["2026-05-05", "2031-01-01", "1970-01-01", "2026-05-06"]
+    runs = [before.submit(replace(config(), created=year)) for year in years]
+    before.close()
+    assert [run_id for run_id, _ in ids(make())] == [run.id for run in runs[1:]]
+
+
+def test_expected_waits(make):
+    scheduler = make()
+    assert scheduler.expected_wait() == 0
+    first = scheduler.submit(config(length=Length(seconds=60)))
+    second = scheduler.submit(config(length=Length(seconds=30)))
+    assert [place.wait_seconds for place in scheduler.line()] == [0, 70]
+    assert scheduler.expected_wait() == 110
+    writer = EventWriter(first.log.path)
+    writer.add(RunStarted("tiny", "fashion-mnist", "budget", 0, 16, 100, 10, None, 60.0))
+    writer.add(Step(1, 0.1, 1.0, 0.5, 0.1, seconds=20.0))
+    assert scheduler.place(second.id).wait_seconds == 45
+    assert scheduler.place("nobody") is None
+
+
+def test_runs_in_steps_are_expected_to_take_what_they_took_before(make):
+    scheduler = make()
+    in_steps = config(length=Length(steps=1000))
+    assert scheduler.expected_seconds(in_steps) is None
+    run = scheduler.submit(in_steps)
+    assert scheduler.expected_wait() is None
+    EventWriter(run.log.path).add(RunFinished("steps", 1000, images_per_second=800.0))
+    scheduler.executor.end(run)
+    assert scheduler.expected_seconds(in_steps) == 30.0
+    assert scheduler.expected_seconds(config(length=Length(epochs=2))) == 2 * 54_000 / 800 + 10
+
+
+def test_a_start_that_fails_does_not_stop_the_line(make, monkeypatch):
+    scheduler = make()
+    start, failures = scheduler.executor.start, [DiskFull(path="/tmp")]
+
+    def fail_once(*arguments):
+        if failures:
+            raise failures.pop()
+        start(*arguments)
+
+    monkeypatch.setattr(scheduler.executor, "start", fail_once)
+    run, other = scheduler.submit(config()), scheduler.submit(config())
+    assert run.status().state == "failed" and "no room left" in run.status().message
+    assert other.status().state == "running"
+
+
+def test_forty_at_once_lose_nothing(make):
+    scheduler = make()
+    threads = [threading.Thread(target=lambda n=n: scheduler.submit(config(Owner(str(n))))) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    order = [run_id for run_id, _ in ids(scheduler)]
+    assert len(order) == len(set(order)) == 40
+    for run_id in order:
+        scheduler.executor.end(scheduler.store.get(run_id))
+    assert [run_id for run_id, _ in scheduler.executor.started] == order
+
+
+class TestGeneratorExecutor:
+    """ZeroGPU's side, with a stand-in for `spaces` that charges the visitor of the request's context."""
+
+    VISITOR = contextvars.ContextVar("visitor", default="nobody")
+
+    def gpu(self, function, charged):
+        def decorated(path, task):
+            charged.append(self.VISITOR.get())
+            yield from function(path, task)
+
+        return decorated
+
+    def scheduler(self, tmp_path, function, grace_seconds=10.0):
+        self.charged = []
+        executor = GeneratorExecutor(self.gpu(function, self.charged), grace_seconds)
+        return Scheduler(RunStore(tmp_path / "runs"), executor)
+
+    def test_trains_the_very_same_run_and_charges_the_visitor(self, tmp_path, monkeypatch):
+        from tiny_runs import make_pictures
+
+        from resnet_demo.runs.execute import perform
+
+        monkeypatch.setenv("RESNET_DEMO_HOME", str(tmp_path / "home"))
+        pictures = make_pictures(tmp_path / "pictures.zip")
+        scheduler = self.scheduler(tmp_path, perform)
+        for visitor in ("ada", "bob"):
+            context = contextvars.copy_context()
+            context.run(self.VISITOR.set, visitor)
+            context.run(scheduler.submit, tiny_config(pictures, length=Length(steps=4)))
+        runs = scheduler.store.runs()
+        wait_until(lambda: all(run.status().state == "finished" for run in runs))
+        assert self.charged == ["ada", "bob"]
+        assert list(runs[0].events()) == list(runs[1].events())
+        assert scheduler.line() == []
+
+    def test_a_stop_closes_the_generator_if_it_does_not_end_by_itself(self, tmp_path):
+        closed = threading.Event()
+
+        def deaf(path, task):
+            run = RunStore(tmp_path / "runs").get(path.rpartition("/")[2])
+            with run.held():
+                run.set_status(Status("running"))
+                try:
+                    while True:
+                        closed.wait(0.01)
+                        yield
+                finally:
+                    run.set_status(Status("interrupted", "closed"))
+                    run.forget_stop()
+                    closed.set()
+
+        scheduler = self.scheduler(tmp_path, deaf, grace_seconds=0.05)
+        run = scheduler.submit(config())
+        wait_until(lambda: run.status().state == "running")
+        scheduler.stop(run.id, ADA)
+        assert closed.wait(5)
+        wait_until(lambda: scheduler.line() == [])
+        assert run.status().state == "interrupted"
+
+    def test_a_refusal_by_the_gpu_is_told_in_its_own_words(self, tmp_path):
+        def refuse(path, task):
+            raise RuntimeError("You have exceeded your GPU quota")
+            yield
+
+        scheduler = self.scheduler(tmp_path, refuse)
+        run = scheduler.submit(config())
+        wait_until(lambda: run.status().state == "failed")
+        assert "GPU quota" in run.status().message
+        wait_until(lambda: scheduler.line() == [])
