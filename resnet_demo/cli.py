@@ -30,7 +30,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="resnet_demo", description="ResNet Lab: look into residual networks, train them, classify with them.")
+    parser = Parser(
+        prog="resnet_demo", description="ResNet Lab: look into residual networks, train them, classify with them."
+    )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     for name, (run, text, add) in COMMANDS.items():
@@ -65,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last line of defence: a sentence instead of a traceback
         if os.environ.get("RESNET_DEMO_DEBUG"):
             raise
-        return _fail(f"Something went wrong: {type(error).__name__}: {error}. RESNET_DEMO_DEBUG=1 shows the details.", 1)
+        return _fail(
+            f"Something went wrong: {type(error).__name__}: {error}. RESNET_DEMO_DEBUG=1 shows the details.", 1
+        )
 
 
 def _fail(sentence: str, code: int) -> int:
@@ -82,7 +86,11 @@ def _say(args: argparse.Namespace, value: Any, lines: Callable[[], Iterator[str]
 
 def _progress(what: str, share: float | None) -> None:
     if sys.stderr.isatty():
-        print(f"\r{what}{'' if share is None else f' {share:.0%}'}".ljust(60), end="" if share != 1 else "\n", file=sys.stderr)
+        print(
+            f"\r{what}{'' if share is None else f' {share:.0%}'}".ljust(60),
+            end="" if share != 1 else "\n",
+            file=sys.stderr,
+        )
 
 
 def models(args: argparse.Namespace) -> None:
@@ -90,7 +98,11 @@ def models(args: argparse.Namespace) -> None:
 
     rows = verbs.models()
     line = "{name:16} {depth:>5} {params:>12,} {macs:>16,}  {source}".format
-    _say(args, rows, lambda: ("name             depth   parameters             MACs  source", *(line(**row) for row in rows)))
+    _say(
+        args,
+        rows,
+        lambda: ("name             depth   parameters             MACs  source", *(line(**row) for row in rows)),
+    )
 
 
 def layers(args: argparse.Namespace) -> None:
@@ -111,7 +123,9 @@ def datasets(args: argparse.Namespace) -> None:
     from . import verbs
 
     rows = verbs.datasets()
-    _say(args, rows, lambda: (f"{row['name']:20} {row['train']:>6,} + {row['test']:>6,}  {row['where']}" for row in rows))
+    _say(
+        args, rows, lambda: (f"{row['name']:20} {row['train']:>6,} + {row['test']:>6,}  {row['where']}" for row in rows)
+    )
 
 
 def runs(args: argparse.Namespace) -> None:
@@ -220,7 +234,9 @@ def _tell_json(event: TrainEvent) -> None:
 def _tell(event: TrainEvent) -> None:
     values = event.as_dict()
     if event.event == "run_started":
-        print(f"{values['model']} on {values['dataset']}: {values['train_images']:,} training pictures. {values['note']}")
+        print(
+            f"{values['model']} on {values['dataset']}: {values['train_images']:,} training pictures. {values['note']}"
+        )
     elif event.event == "validation":
         print(
             f"step {values['step']:>6}  {values['seconds']:>7.1f} s  "
@@ -263,14 +279,18 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .safetensors file, a run's folder or a shipped name")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, a run's folder or a shipped name"
+    )
     parser.add_argument("--dataset", help="default: the checkpoint's own")
     parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
 
 
 def _add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="+", metavar="IMAGE")
-    parser.add_argument("--checkpoint", required=True, metavar="C", help="a .safetensors file, a run's folder or a shipped name")
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="C", help="a .safetensors file, a run's folder or a shipped name"
+    )
     parser.add_argument("--top", type=int, default=5, metavar="K", help="default: %(default)s")
 
 

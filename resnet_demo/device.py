@@ -109,9 +109,9 @@ def _cpu_precision(spec: ResNetSpec, batch_size: int, resize: int | None, measur
 
 
 def _preset_precision(spec: ResNetSpec, resize: int | None) -> tuple[str, str]:
-    """What usually wins: bf16 with tiles, but for small pictures behind a large stem, where they are too coarse."""
+    """What usually wins: bf16, but with tiles for small pictures behind a large stem, where they are too coarse."""
     is_coarse = spec.stem.pool is not None and input_size(spec.input, resize)[-1] < 64
-    if cpu_bf16() == "amx" and not is_coarse:
+    if cpu_bf16() and not is_coarse:
         return "bf16", "bf16, the preset for this processor"
     return "float32", "float32, the preset for this processor and network"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .datasets import DATASETS, availability, load_data
-from .errors import BadRequest, InvalidOption
+from .errors import ArchiveRefused, BadRequest, InvalidOption
 from .home import runs_dir
 from .recipes import Length, find_recipe
 from .runs.config import Owner, RunConfig, new_config
@@ -104,10 +104,21 @@ def run_config(
         chosen = replace(chosen, augment=tuple(augment))
     asked = Length(seconds, epochs, max_steps)
     length = asked if (seconds, epochs, max_steps) != (None, None, None) else None
-    source = str(Path(data).expanduser().absolute()) if data else find_spec(dataset).name
+    source = own_pictures(data) if data else find_spec(dataset).name
     return new_config(
         find_model(model), source, chosen, length, seed=seed, batch_size=batch_size, lr=lr, owner=owner, title=title
     )
+
+
+def own_pictures(path: str) -> str:
+    """The absolute path of a folder or .zip of the user's own.
+
+    Raises: ArchiveRefused if there is none.
+    """
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        raise ArchiveRefused(path=path, why="there is no such file or folder")
+    return str(found)
 
 
 def evaluate(
