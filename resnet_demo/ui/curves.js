@@ -174,11 +174,12 @@ let pointed = null, looked = null, seen = null, turn = null;
 function pointAll(index, chosen = looked) { pointed = index; looked = chosen; all.forEach(one => one.point(index, chosen)); }
 
 function update(view) {
+  const hasEnded = seen && seen.run === view.run && seen.is_active && !view.is_active;
   const isNew = !seen || seen.key !== view.key;
   seen = view;
   say(title, view.title); say(status, view.status); say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
   root.dataset.state = view.state;
-  show(stop, view.can_stop); show(classify, view.can_classify); show(ending, Boolean(view.ending)); show(log, Boolean(view.log));
+  show(stop, view.is_active); show(classify, view.can_classify); show(ending, Boolean(view.ending)); show(log, Boolean(view.log));
   show(bar, view.share !== null);
   filled.style.width = `${100 * (view.share ?? 0)}%`;
   set(bar, {"aria-valuenow": Math.round(100 * (view.share ?? 0))});
@@ -187,6 +188,7 @@ function update(view) {
   show(legend.querySelector("span.test"), view.curves.test !== null);
   render();
   if (view.turn !== turn) { turn = view.turn; trigger("turn", {turn}); }
+  if (hasEnded) trigger("ended", {run: view.run});
 }
 function render() {
   if (!seen) return;

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from html import escape
 
 import gradio as gr
 
 from .. import __version__
+from ..datasets import DATASETS
+from ..errors import LabError
+from ..specs import MODELS
 from .failures import guarded
 from .hand import Hand
-from .page import Page
+from .page import Lab, Page
 from .strings import label, say
-from .words import dataset_title, model_title
+from .words import accuracy, clock_words, dataset_title, model_title
 
 # `lang` is left out of links: it belongs to the reader.
 READ_ADDRESS = """() => {
@@ -53,7 +57,7 @@ def head() -> tuple[gr.HTML, gr.Button]:
 
 def hand_bar(copy: gr.Button) -> gr.HTML:
     with gr.Row(elem_id="in-hand"):
-        bar = gr.HTML(hand_html(Hand()), elem_id="hand-bar")
+        bar = gr.HTML(hand_html(Hand(), say("frame.no_checkpoint")), elem_id="hand-bar")
         copy.render()
     return bar
 
@@ -67,22 +71,58 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Butt
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     demo.load(guarded(functools.partial(_known_hand, page)), page.hand, page.hand, js=READ_ADDRESS, **quiet)
     demo.load(guarded(device_chip), None, chip, **quiet)
-    page.hand.change(guarded(show_hand), page.hand, bar, **quiet)
+    page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **quiet)
     page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
     copy.click(None, None, None, js=COPY_LINK, **quiet).then(guarded(say_copied), None, None, **quiet)
 
 
 def _known_hand(page: Page, text: str) -> str:
     """The hand that the address asks for, unknown words made defaults; the run in training if it names none."""
-    hand = Hand.of(text)
-    places = page.lab.scheduler.line()
+    hand, places = Hand.of(text), page.lab.scheduler.line()
     if places and not hand.run:
-        hand = hand.with_(run=places[0].run_id)
+        return hand.with_(run=places[0].run_id).to_json()
+    if hand.run and '"model"' not in text:
+        with contextlib.suppress(LabError):
+            return holding(page.lab, hand, hand.run).to_json()
     return hand.to_json()
 
 
-def show_hand(text: str) -> str:
-    return hand_html(Hand.of(text))
+def holding(lab: Lab, hand: Hand, run_id: str) -> Hand:
+    """The hand after a run was chosen: its model, its data and, if it has weights and is over, its checkpoint.
+
+    Raises: UnknownRun, RunRefused.
+    """
+    run = lab.store.get(run_id)
+    config = run.config
+    checkpoint = run.id if run.checkpoint() and not run.status().is_active else ""
+    known = {"model": config.spec.name} if config.spec.name in MODELS else {}
+    known |= {"dataset": config.data} if config.data in DATASETS else {}
+    return hand.with_(run=run.id, checkpoint=checkpoint, **known)
+
+
+def _show_hand(lab: Lab, text: str) -> str:
+    hand = Hand.of(text)
+    return hand_html(hand, checkpoint_words(lab, hand))
+
+
+def checkpoint_words(lab: Lab, hand: Hand) -> str:
+    """The checkpoint that the hand comes to, with its accuracy: the one chosen, else one of the same model and data."""
+    from . import shelf
+
+    try:
+        entry = shelf.chosen(lab, hand)
+    except LabError:
+        entry = None
+    if entry is None or (not hand.checkpoint and (entry.model, entry.dataset) != (hand.model, hand.dataset)):
+        return say("frame.no_checkpoint", hand.lang)
+    is_shipped = entry.state == "shipped"
+    name = say(
+        "frame.shipped" if is_shipped else "frame.run_of", hand.lang, name=entry.key, when=clock_words(entry.created)
+    )
+    if entry.accuracy is None:
+        return name
+    where = "frame.on_test" if entry.is_finished else "frame.on_validation"
+    return f"{name}, {say(where, hand.lang, accuracy=accuracy(entry.accuracy))}"
 
 
 def say_copied() -> None:
@@ -101,12 +141,12 @@ def chip_html(text: str) -> str:
     return f'<span class="chip" title="{escape(say("frame.device"))}">{escape(text)}</span>'
 
 
-def hand_html(hand: Hand) -> str:
+def hand_html(hand: Hand, checkpoint: str) -> str:
     """Model, data and checkpoint as three labelled words."""
     words = (
         ("frame.model", model_title(hand.model)),
         ("frame.data", dataset_title(hand.dataset)),
-        ("frame.checkpoint", hand.checkpoint or say("frame.no_checkpoint", hand.lang)),
+        ("frame.checkpoint", checkpoint),
     )
     parts = (f"<span><i>{escape(say(key, hand.lang))}</i> <b>{escape(word)}</b></span>" for key, word in words)
     return f'<div class="hand">{"".join(parts)}</div>'

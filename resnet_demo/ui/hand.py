@@ -41,7 +41,10 @@ class Hand:
         return json.dumps(asdict(self))
 
     def with_(self, **changes: Any) -> Hand:
-        return replace(self, **changes)
+        """The hand with other things in it. Another model or data set lets go of the checkpoint, which belongs to both."""
+        changed = replace(self, **changes)
+        is_other = (changed.model, changed.dataset) != (self.model, self.dataset)
+        return replace(changed, checkpoint="") if is_other and "checkpoint" not in changes else changed
 
 
 def _known(values: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from html import escape
 
 import gradio as gr
@@ -11,7 +10,7 @@ from ..errors import LabError
 from ..runs.store import Run
 from .page import Lab
 from .strings import say
-from .words import accuracy, dataset_title, length_words, model_title
+from .words import accuracy, clock_words, dataset_title, length_words, model_title
 
 MOST_ROWS = 30
 COLUMNS = ("when", "model", "data", "length", "steps", "validation", "test", "status")
@@ -49,7 +48,7 @@ def _row(run: Run, is_chosen: bool) -> str:
         config, status, history = run.config, run.status(), run.history()
     except LabError:
         return ""
-    when, model = _clock(config.created), model_title(config.spec.name)
+    when, model = clock_words(config.created), model_title(config.spec.name)
     best, finished = history.best, history.finished
     cells = {
         "model": escape(model),
@@ -68,14 +67,4 @@ def _row(run: Run, is_chosen: bool) -> str:
 
 
 def _look(name: str) -> str:
-    return "number" if name in NUMBERS else name
-
-
-def _clock(created: str) -> str:
-    """The server's local time: `14:05`, or with its date if that is not today's."""
-    try:
-        moment = datetime.fromisoformat(created).astimezone()
-    except ValueError:
-        return created or "–"
-    is_today = moment.date() == datetime.now().astimezone().date()
-    return moment.strftime("%H:%M" if is_today else "%d %b %H:%M")
+    return f"{name} number" if name in NUMBERS else name

@@ -12,6 +12,7 @@ from ..recipes import AUGMENTATIONS, RECIPES, find_recipe
 from ..specs import MODELS
 from .failures import guarded
 from .forms import LENGTHS, TrainForm
+from .frame import holding
 from .hand import Hand
 from .page import Page
 from .run_table import RunTable
@@ -153,12 +154,14 @@ def _wire_runs(
         lab.scheduler.stop(event.run)
 
     def classify(hand: str, event: gr.EventData) -> tuple[str, dict[str, Any]]:
-        config = lab.store.get(event.run).config
-        held = Hand.of(hand).with_(checkpoint=event.run, run=event.run, model=config.spec.name, dataset=config.data)
-        return held.to_json(), gr.Tabs(selected="classify")
+        return choose(hand, event), gr.Tabs(selected="classify")
 
     def choose(hand: str, event: gr.EventData) -> str:
-        return Hand.of(hand).with_(run=lab.store.get(event.run).id).to_json()
+        return holding(lab, Hand.of(hand), event.run).to_json()
+
+    def ended(hand: str, event: gr.EventData) -> str:
+        held = Hand.of(hand)
+        return choose(hand, event) if event.run == held.run else hand
 
     def shown(hand: str) -> str:
         held = Hand.of(hand)
@@ -174,6 +177,7 @@ def _wire_runs(
     )  # fmt: skip
     view.stop(guarded(stop), None, None, **QUIET)
     view.classify(guarded(classify), page.hand, [page.hand, page.tabs], **QUIET)
+    view.ended(guarded(ended), page.hand, page.hand, **QUIET)
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)
     page.hand.change(guarded(shown), page.hand, view, **QUIET)
     for changed in (page.hand.change, view.turn):

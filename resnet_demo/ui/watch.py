@@ -75,7 +75,7 @@ class Watch:
             "share": share_of(status, history),
             "ending": ending_words(status, history, config.data),
             "log": "\n".join(run.last_log_lines(LOG_LINES)) if status.state == "failed" else "",
-            "can_stop": status.is_active,
+            "is_active": status.is_active,
             "is_stopping": is_stopping,
             "can_classify": not status.is_active and run.checkpoint() is not None,
             "is_plain": config.spec.is_plain,
@@ -110,7 +110,7 @@ def nothing(title: str = "") -> dict[str, Any]:
     title = title or say("train.empty_title")
     return {
         "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title,
-        "status": say("train.empty"), "share": None, "ending": "", "log": "", "can_stop": False, "is_stopping": False,
+        "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False, "is_stopping": False,
         "can_classify": False, "is_plain": False, "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
 

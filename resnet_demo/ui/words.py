@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 from ..datasets import DATASETS
 from ..recipes import Length
@@ -32,6 +33,16 @@ def seconds_words(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def clock_words(created: str) -> str:
+    """An ISO time in the server's local time: `14:05`, or with its date if that is not today's."""
+    try:
+        moment = datetime.fromisoformat(created).astimezone()
+    except ValueError:
+        return created or "–"
+    is_today = moment.date() == datetime.now().astimezone().date()
+    return moment.strftime("%H:%M" if is_today else "%d %b %H:%M")
 
 
 def length_words(length: Length) -> str:
