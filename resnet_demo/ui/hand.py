@@ -41,7 +41,7 @@ class Hand:
         return json.dumps(asdict(self))
 
     def with_(self, **changes: Any) -> Hand:
-        """The hand with other things in it. Another model or data set lets go of the checkpoint, which belongs to both."""
+        """The hand with other things in it. Another model or data set lets go of the checkpoint, as it was of both."""
         changed = replace(self, **changes)
         is_other = (changed.model, changed.dataset) != (self.model, self.dataset)
         return replace(changed, checkpoint="") if is_other and "checkpoint" not in changes else changed

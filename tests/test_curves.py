@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import math
+
+from resnet_demo.events import History, RunFinished, RunStarted, Step, Validation
+from resnet_demo.ui.curves import POINTS, curves, smoothed, thinned
+
+
+def history(steps: int, *, budget_seconds=None, total_steps=None) -> History:
+    start = RunStarted("resnet20", "mnist", "budget", 0, 128, 900, 100, total_steps, budget_seconds)
+    events = [start]
+    for i in range(1, steps + 1):
+        events.append(Step(i, i / 10, 2.0 - i / steps, i / steps, 0.1, seconds=i / 100, images_per_second=1000))
+        if i % 50 == 0:
+            events.append(Validation(i, i / 10, 1.5, 0.9 if i == 100 else 0.5, 100, seconds=i / 100))
+    return History.of(events)
+
+
+def test_an_empty_history_has_axes_and_nothing_else():
+    drawn = curves(History())
+    assert drawn["train"]["x"] == [] and drawn["best"] is None and drawn["test"] is None
+    assert drawn["x_max"] is None and drawn["loss_max"] > 0
+
+
+def test_a_run_by_the_clock_is_drawn_over_seconds_any_other_over_steps():
+    timed, counted = curves(history(20, budget_seconds=60.0)), curves(history(20, total_steps=400))
+    assert (timed["x"], timed["x_max"], timed["train"]["x"][-1]) == ("seconds", 60.0, 0.2)
+    assert (counted["x"], counted["x_max"], counted["train"]["x"][-1]) == ("step", 400, 20)
+
+
+def test_first_last_lowest_and_best_are_never_thinned_away():
+    drawn = curves(history(20_000))
+    steps = drawn["train"]["step"]
+    assert len(steps) <= POINTS + 3 and steps[0] == 1 and steps[-1] == 20_000
+    assert 100 in drawn["validation"]["step"] and drawn["best"]["step"] == 100
+
+
+def test_a_single_low_point_stays():
+    values = [1.0] * 10_000
+    values[4321] = 0.5
+    assert 4321 in thinned(values, 100)
+
+
+def test_numbers_that_are_none_become_gaps():
+    run = history(10)
+    run.add(Step(11, 1.1, math.nan, 0.5, 0.1, seconds=0.11))
+    drawn = curves(run)
+    assert drawn["train"]["loss"][-1] is None and drawn["train"]["smooth_loss"][-1] is not None
+    json.dumps(drawn, allow_nan=False)
+
+
+def test_smoothing_starts_at_the_first_value_and_follows():
+    assert smoothed([2.0, 2.0, 2.0]) == [2.0, 2.0, 2.0]
+    line = smoothed([1.0] * 50 + [0.0] * 100)
+    assert line[49] == 1.0 and line[-1] < 0.01
+    assert math.isnan(smoothed([math.nan])[0])
+
+
+def test_one_outlier_does_not_set_the_loss_axis_but_every_validation_does():
+    run = history(200)
+    run.add(Step(201, 2.1, 900.0, 0.1, 0.1, seconds=2.1))
+    assert curves(run)["loss_max"] < 3
+    run.add(Validation(201, 2.1, 7.0, 0.1, 100, seconds=2.2))
+    assert curves(run)["loss_max"] > 7
+
+
+def test_the_test_is_shown_once_it_was_made():
+    run = history(10)
+    run.add(RunFinished("completed", 10, 0.5, 0.9142857, None, 0.1, 100.0))
+    assert curves(run)["test"] == 0.9143
