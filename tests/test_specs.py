@@ -10,13 +10,12 @@ import pytest
 from resnet_demo.errors import InvalidSpec, UnknownModel
 from resnet_demo.specs import FAMILIES, MODELS, SMALL_STEM, ResNetSpec, find_model, plain_twin
 
-NAMES = [
-    *"""
+TABLE = """
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet18 resnet34 resnet50 resnet101 resnet152
     resnet18-cifar resnet34-cifar resnet50-cifar resnet101-cifar resnet152-cifar resnet18-d2l resnet18-nopad
     resnet9 resnet9-slim plain20 plain32 plain44 plain56 plain110 plain18 plain34
-""".split()
-]
+"""
+NAMES = TABLE.split()
 
 
 def test_every_model_of_the_design_is_there_and_no_other():

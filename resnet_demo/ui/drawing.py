@@ -22,7 +22,8 @@ SLAB_HEIGHT, SLAB_WIDTH = 84, 104  # of the tallest and of the widest data
 STYLE = """
 .net { font: 13px "Source Sans Pro", "Segoe UI", Helvetica, Arial, sans-serif; color: inherit; }
 .net text { fill: currentColor; text-anchor: middle; font-variant-numeric: tabular-nums; }
-.net .start { text-anchor: start; } .net .title { font-size: 14px; font-weight: 700; } .net .note { opacity: .75; font-size: 12.5px; }
+.net .start { text-anchor: start; } .net .title { font-size: 14px; font-weight: 700; }
+.net .note { opacity: .75; font-size: 12.5px; }
 .net .box { fill: var(--net-box, #f3f5f7); stroke: currentColor; stroke-opacity: .55; }
 .net .slab { fill: var(--net-accent, #0072b2); fill-opacity: .28; stroke: var(--net-accent, #0072b2); }
 .net .flow { fill: none; stroke: currentColor; stroke-opacity: .7; stroke-width: 1.3; }
@@ -113,7 +114,7 @@ class _Scale:
 def _data(x: float, y: float, shape: tuple[int, ...], scale: _Scale, below: float = SLAB_HEIGHT / 2 + LINE) -> str:
     """A slab to scale with its shape under it."""
     width, height = scale.width(shape), scale.height(shape)
-    slab = f'<rect class="slab" x="{x - width / 2:.1f}" y="{y - height / 2:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
+    slab = _rectangle(x - width / 2, y - height / 2, width, height, "slab", corner=0)
     return slab + _text(x, y + below, "×".join(map(str, shape)), "shape")
 
 
@@ -148,14 +149,15 @@ def _block_width(box: Box) -> float:
 def _block(x: float, y: float, box: Box, lang: str) -> str:
     width, height = box_width(box), box_height(box)
     top = y - height / 2
-    behind = "".join(_rectangle(x + d, top - d, width, height) for d in (6, 3) if box.count > 2 or (box.count > 1 and d == 3))
-    lines = "".join(
-        _text(x + width / 2, top + PAD + 9 + LINE * i, line, "line") for i, line in enumerate(box.lines)
+    behind = "".join(
+        _rectangle(x + d, top - d, width, height) for d in (6, 3) if box.count > 2 or (box.count > 1 and d == 3)
     )
+    lines = "".join(_text(x + width / 2, top + PAD + 9 + LINE * i, line, "line") for i, line in enumerate(box.lines))
     times = _text(x + width / 2, y + height / 2 + LINE, f"× {box.count}", "times") if box.count > 1 else ""
     about = say("draw.about", lang, path=box.path, params=f"{box.params:,}", macs=f"{box.macs:,}")
     inner = behind + _rectangle(x, top, width, height) + lines + times + _shortcut(x, y, width, height, box, lang)
-    return f'<g class="block" data-path="{escape(box.path)}"><title>{escape(about)}</title>{inner}</g>'
+    group = f'<g class="block" tabindex="0" role="button" data-path="{escape(box.path)}">'
+    return f"{group}<title>{escape(about)}</title>{inner}</g>"
 
 
 def _shortcut(x: float, y: float, width: float, height: float, box: Box, lang: str) -> str:
@@ -164,14 +166,19 @@ def _shortcut(x: float, y: float, width: float, height: float, box: Box, lang: s
         return ""
     start, end, top = x - 5, x + width + 5 + PLUS, y - height / 2 - ARC
     arc = f"M{start:.1f} {y:.1f}C{start:.1f} {top:.1f} {end:.1f} {top:.1f} {end:.1f} {y - PLUS:.1f}"
-    how = "" if box.shortcut == "identity" else _text((start + end) / 2, top + 4, say(f"draw.{box.shortcut}", lang), "how")
+    how = (
+        ""
+        if box.shortcut == "identity"
+        else _text((start + end) / 2, top + 4, say(f"draw.{box.shortcut}", lang), "how")
+    )
     plus = f'<circle class="plus" cx="{end:.1f}" cy="{y:.1f}" r="{PLUS}"/>'
     cross = f'<path class="plus" d="M{end - 4:.1f} {y:.1f}h8M{end:.1f} {y - 4:.1f}v8"/>'
     return f'<path class="arc {box.shortcut}" d="{arc}"/>{how}{plus}{cross}'
 
 
-def _rectangle(x: float, y: float, width: float, height: float) -> str:
-    return f'<rect class="box" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx="4"/>'
+def _rectangle(x: float, y: float, width: float, height: float, kind: str = "box", corner: int = 4) -> str:
+    where = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect class="{kind}" {where} rx="{corner}"/>'
 
 
 def _text(x: float, y: float, words: str, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""A network in five figures and two sentences: what it costs, how its layers are counted, and which one of its name it is."""
+"""A network in five figures and a sentence: what it costs, how its layers are counted, which one of its name it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def figures_html(spec: ResNetSpec, time: str, lang: str = "en") -> str:
     figures = (
         (say("model.layers", lang), str(spec.depth), counting(spec, lang)),
         (say("model.params", lang), short(table.total_params), say("model.params_note", lang, n=table.total_params)),
-        (say("model.macs", lang), short(table.total_macs), say("model.macs_note", lang, n=table.total_macs, shape=shape)),
+        (
+            say("model.macs", lang),
+            short(table.total_macs),
+            say("model.macs_note", lang, n=table.total_macs, shape=shape),
+        ),
         (say("model.memory", lang), memory, say("model.memory_note", lang)),
     )
     cards = "".join(_card(*figure) for figure in figures)

@@ -30,12 +30,11 @@ def flat_html(table: LayerTable, lang: str = "en") -> str:
     rows = "".join(_flat_row(row, table) for row in table.rows)
     total = escape(say("layers.total", lang))
     foot = (
-        f'<tr><th scope="row" colspan="3">{total}</th><td class="number">{table.total_params:,}</td><td class="number">100 %</td>'
-        f'<td class="number">{table.total_macs:,}</td><td></td></tr>'
+        f'<tr><th scope="row" colspan="3">{total}</th><td class="number">{table.total_params:,}</td>'
+        f'<td class="number">100 %</td><td class="number">{table.total_macs:,}</td><td></td></tr>'
     )
-    return (
-        f'<div class="flat"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody><tfoot>{foot}</tfoot></table></div>'
-    )
+    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody><tfoot>{foot}</tfoot>"
+    return f'<div class="flat"><table>{body}</table></div>'
 
 
 def _is(number: bool) -> str:
@@ -43,7 +42,13 @@ def _is(number: bool) -> str:
 
 
 def _flat_row(row: LayerRow, table: LayerTable) -> str:
-    cells = (shape(row.output_shape), _count(row.params), percent(row.params, table.total_params), _count(row.macs), sees(row))
+    cells = (
+        shape(row.output_shape),
+        _count(row.params),
+        percent(row.params, table.total_params),
+        _count(row.macs),
+        sees(row),
+    )
     numbers = "".join(f'<td class="number">{cell}</td>' for cell in cells)
     return f'<tr><th scope="row">{escape(row.name)}</th><td>{row.type}</td>{numbers}</tr>'
 
@@ -156,7 +161,8 @@ class _Writer:
         bar = f'<i style="width:{share:.1%}"></i>' if share > SHARE_WORTH_A_BAR else ""
         words = percent(params, self.table.total_params)
         return (
-            f'<span class="line {kind}"><span class="what" style="--depth:{depth}">{title}</span><span>{shape(output)}</span>'
+            f'<span class="line {kind}"><span class="what" style="--depth:{depth}">{title}</span>'
+            f"<span>{shape(output)}</span>"
             f'<span>{_count(params)}</span><span class="share">{bar}{words}</span><span>{_count(macs)}</span></span>'
         )
 

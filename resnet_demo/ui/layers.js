@@ -1,4 +1,4 @@
-// Folding, unfolding and saving, by what was clicked.
+// Folding, unfolding and saving, by what was clicked; and the block that was chosen in the drawing.
 element.addEventListener('click', async (event) => {
   const button = event.target.closest('button');
   if (!button) return;
@@ -16,3 +16,16 @@ element.addEventListener('click', async (event) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 });
+
+function show(tries) {
+  const part = window.labBlock && element.querySelector(`[data-path="${CSS.escape(window.labBlock)}"]`);
+  if (!part || !part.offsetParent) return void (tries && setTimeout(show, 100, tries - 1));
+  window.labBlock = null;
+  for (const old of element.querySelectorAll('.chosen')) old.classList.remove('chosen');
+  for (let up = part; up && up !== element; up = up.parentElement) if (up.tagName === 'DETAILS') up.open = true;
+  if (part.matches('.fold')) part.querySelector('details').open = true;
+  part.classList.add('chosen');
+  part.firstElementChild.scrollIntoView({block: 'center'});
+}
+window.addEventListener('lab-block', () => show(30));
+show(30);

@@ -30,7 +30,7 @@ def build(page: Page) -> None:
     spec = find_model(Hand().model)
     with gr.Row(elem_id="layers-form"):
         numbers = [
-            gr.Number(value, label=label(f"layers.{name}"), precision=0, minimum=1, min_width=110, elem_id=f"layers-{name}")
+            gr.Number(value, label=label(f"layers.{name}"), precision=0, min_width=110, elem_id=f"layers-{name}")
             for name, value in zip(FIELDS, natural(spec))
         ]
         views = [(label(f"layers.view_{name}"), name) for name in ("tree", "flat")]
@@ -81,11 +81,18 @@ def layers_html(spec: ResNetSpec, numbers: tuple[Any, ...], view: str, lang: str
         return alert(str(error))
     body = flat_html(table, lang) if view == "flat" else tree_html(spec, table, lang)
     asked = escape(json.dumps([spec.name, *table.input, classes]))
-    return f'<div data-asked="{asked}">{_buttons(view, lang)}{body}{totals_html(table, lang)}{code_html(spec, lang)}</div>'
+    return (
+        f'<div data-asked="{asked}">{_buttons(view, lang)}{body}{totals_html(table, lang)}{code_html(spec, lang)}</div>'
+    )
 
 
 def _whole(value: Any, name: str, lang: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value != int(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value != int(value)
+    ):
         raise LabError(what=say("layers.not_a_number", lang, what=say(f"layers.{name}", lang)))
     return int(value)
 
@@ -99,7 +106,7 @@ def _buttons(view: str, lang: str) -> str:
 
 
 async def take_along(asked: list[Any]) -> str:
-    """The file that the page saves: asked for as [format, model, channels, height, width, classes]; "" if it makes no sense."""
+    """The file to save, asked for as [format, model, channels, height, width, classes]; "" if it makes no sense."""
     try:
         kind, name, channels, height, width, classes = asked
         spec = MODELS[name].adapted(num_classes=int(classes))

@@ -21,10 +21,30 @@ from .words import model_title
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The families as the page offers them; the notebooks' and the speed records' stand under one head.
-FAMILIES = {"cifar": ("cifar",), "imagenet": ("imagenet",), "cifar-stem": ("cifar-stem",), "notebook": ("notebook", "speed")}
+FAMILIES = {
+    "cifar": ("cifar",),
+    "imagenet": ("imagenet",),
+    "cifar-stem": ("cifar-stem",),
+    "notebook": ("notebook", "speed"),
+}
 # Gradio drops container queries from style sheets, so this one travels with the drawing.
-NARROW = "@container (max-width: 560px) { .network .across { display: none } .network .down { display: block !important } }"
+NARROW = (
+    "@container (max-width: 560px) { .network .across { display: none } .network .down { display: block !important } }"
+)
 MEASURE = Path(__file__).with_name("measure.js")
+
+# A block chosen in the drawing is shown by the Layers tab, which may not have been opened yet.
+CHOOSE = """
+const choose = (event) => {
+  const block = event.target.closest('[data-path]');
+  if (!block || (event.type === 'keydown' && event.key !== 'Enter')) return;
+  window.labBlock = block.dataset.path;
+  window.dispatchEvent(new Event('lab-block'));
+  trigger('choose');
+};
+element.addEventListener('click', choose);
+element.addEventListener('keydown', choose);
+"""
 
 
 def build(page: Page) -> None:
@@ -35,7 +55,7 @@ def build(page: Page) -> None:
             train = gr.Button(label("model.train"), variant="primary", elem_id="model-train")
             layers = gr.Button(label("model.see_layers"), elem_id="model-layers")
         with gr.Column(scale=3, min_width=320, elem_id="model-view"):
-            picture = gr.HTML(picture_html(spec), elem_id="model-picture", apply_default_css=False)
+            picture = gr.HTML(picture_html(spec), js_on_load=CHOOSE, elem_id="model-picture", apply_default_css=False)
             figures = _figures(page, spec)
             words = gr.HTML(words_html(spec), elem_id="model-words", apply_default_css=False)
     _wire(page, controls, train, layers, [picture, figures, words])
@@ -48,7 +68,11 @@ def _controls(spec: ResNetSpec) -> list[gr.Radio]:
         gr.Radio(families, value=family_of(spec), label=label("model.family"), elem_id="model-family"),
         gr.Radio(depths(family_of(spec)), value=residual_name(spec), label=label("model.depth"), elem_id="model-depth"),
         gr.Radio(
-            switch, value="residual", label=label("model.shortcut"), info=label("model.shortcut_help"), elem_id="model-shortcut"
+            switch,
+            value="residual",
+            label=label("model.shortcut"),
+            info=label("model.shortcut_help"),
+            elem_id="model-shortcut",
         ),
     ]
 
@@ -91,7 +115,8 @@ def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.But
         control.input(guarded(take_model), [page.hand, depth, shortcut], page.hand, **QUIET)
     page.hand.change(guarded(show), page.hand, [*controls, *view], **QUIET)
     train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **QUIET)
-    layers.click(lambda: gr.Tabs(selected="layers"), None, page.tabs, **QUIET)
+    for see_layers in (layers.click, view[0].choose):
+        see_layers(lambda: gr.Tabs(selected="layers"), None, page.tabs, **QUIET)
 
 
 def take_family(hand: str, family: str, shortcut: str) -> str:
@@ -108,13 +133,13 @@ def take_model(hand: str, name: str, shortcut: str) -> str:
 
 
 def _take(held: Hand, name: str, shortcut: str) -> str:
-    """Another model has no checkpoint and no run in hand yet."""
+    """Another model has no checkpoint in hand yet; the run on show goes on."""
     spec = find_model(name)
     if shortcut == "plain" and has_twin(spec):
         spec = plain_twin(spec)
     if spec.name == held.model:
         return held.to_json()
-    return held.with_(model=spec.name, checkpoint="", run="").to_json()
+    return held.with_(model=spec.name, checkpoint="").to_json()
 
 
 def show(hand: str) -> tuple[Any, ...]:
@@ -139,7 +164,9 @@ def family_of(spec: ResNetSpec) -> str:
 def depths(family: str) -> list[tuple[str, str]]:
     """What the buttons of a family say, and the residual models they stand for."""
     names = [s.name for s in MODELS.values() if s.family in FAMILIES.get(family, ()) and not s.is_plain]
-    return [(label(f"model.button_{name}") if family == "notebook" else str(MODELS[name].depth), name) for name in names]
+    return [
+        (label(f"model.button_{name}") if family == "notebook" else str(MODELS[name].depth), name) for name in names
+    ]
 
 
 def residual_name(spec: ResNetSpec) -> str:
@@ -152,10 +179,13 @@ def has_twin(spec: ResNetSpec) -> bool:
 
 def picture_html(spec: ResNetSpec, lang: str = "en") -> str:
     """The drawing in both shapes, of which the style sheet shows the one that fits, and what to see in it."""
-    note = say("draw.caption_plain" if spec.is_plain else "draw.caption", lang)
-    ways = "".join(f'<div class="{way}">{draw(spec, way=way, lang=lang)}</div>' for way in ("across", "down"))
-    title = escape(model_title(spec.name))
-    return f'<figure class="network"><style>{NARROW}</style><h3>{title}</h3>{ways}<figcaption>{escape(note)}</figcaption></figure>'
+    note = say("draw.arcs_none" if spec.is_plain else "draw.arcs", lang)
+    ways = "".join(
+        f'<div class="{way}">{draw(spec, way=way, lang=lang)}'
+        f"<figcaption>{escape(say(f'draw.{way}', lang))} {escape(note)}</figcaption></div>"
+        for way in ("across", "down")
+    )
+    return f'<figure class="network"><style>{NARROW}</style><h3>{escape(model_title(spec.name))}</h3>{ways}</figure>'
 
 
 def words_html(spec: ResNetSpec, lang: str = "en") -> str:
