@@ -198,8 +198,7 @@ def test_a_stop_during_the_test_leaves_it_out(create, monkeypatch):
 
 def test_a_timed_run_goes_on_with_the_time_it_had_left(create):
     run = create(length=Length(seconds=1.5))
-    for event in execute(run, should_stop=lambda: run.history().seconds >= 0.5):
-        pass
+    *_, event = execute(run, should_stop=lambda: run.history().seconds >= 0.5)
     assert event.stop_reason == "stopped" and event.seconds < 1.3
     *_, event = execute(run, resume=True)
     assert event.stop_reason == "time" and event.seconds <= 1.5 * 1.1

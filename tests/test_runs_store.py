@@ -40,7 +40,9 @@ class TestConfig:
     @pytest.mark.parametrize("model", ["resnet20", "resnet18-nopad", "resnet9", "plain56"])
     @pytest.mark.parametrize("recipe", RECIPES)
     def test_survives_json(self, model, recipe):
-        config = new_config(MODELS[model], "fashion-mnist", RECIPES[recipe], Length(steps=5), owner=Owner("a", "Ada"), title="x")
+        config = new_config(
+            MODELS[model], "fashion-mnist", RECIPES[recipe], Length(steps=5), owner=Owner("a", "Ada"), title="x"
+        )
         assert RunConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
 
     def test_names_become_objects(self):
@@ -53,7 +55,10 @@ class TestConfig:
     @pytest.mark.parametrize(
         "values",
         [{}, {"id": "a"}, {"id": "../x", "spec": "resnet20", "data": "mnist", "recipe": "budget"}]
-        + [{"id": "a", "spec": "resnet20", "data": "mnist", "recipe": "budget", "seed": seed} for seed in (-1, 2**40, "x")]
+        + [
+            {"id": "a", "spec": "resnet20", "data": "mnist", "recipe": "budget", "seed": seed}
+            for seed in (-1, 2**40, "x")
+        ]
         + [{"id": "a", "spec": "resnet20", "data": "mnist", "recipe": {"name": "x"}, "length": {"hours": 1}}],
     )
     def test_nonsense_is_a_sentence(self, values):
@@ -103,7 +108,9 @@ class TestStore:
         assert one.id == config.id != other.id
         assert other.config.id == other.id
 
-    @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/../../b", "/etc", "C:\\x", ".hidden", "nobody", "a\0b", None, 7, "a" * 200])
+    @pytest.mark.parametrize(
+        "name", ["", ".", "..", "../x", "a/../../b", "/etc", "C:\\x", ".hidden", "nobody", "a\0b", None, 7, "a" * 200]
+    )
     def test_no_id_leaves_the_folder(self, store, name):
         store.create(tiny_config("mnist"))
         with pytest.raises(UnknownRun):
@@ -157,7 +164,9 @@ class TestStore:
 class TestStatus:
     def test_survives_json_and_newer_labs(self, tmp_path):
         file = StatusFile(tmp_path / "status.json")
-        written = file.write(Status("failed", "error", "A sentence.", {"kind": "X"}, 7, "resume", "testing", 0.5, 1, 0.9, 0.8))
+        written = file.write(
+            Status("failed", "error", "A sentence.", {"kind": "X"}, 7, "resume", "testing", 0.5, 1, 0.9, 0.8)
+        )
         assert StatusFile(file.path).read() == written
         values = json.loads(file.path.read_text())
         assert values["status"] == "failed"
@@ -277,7 +286,8 @@ class TestReader:
 
     def test_damage_repeats_and_disorder_are_passed_over(self, tmp_path):
         path = tmp_path / "events.jsonl"
-        lines = [STARTED.to_json(), step(1).to_json(), "{torn", "[]", '{"event": "from the future"}', step(1, 9.0).to_json(),
+        lines = [STARTED.to_json(), step(1).to_json(), "{torn", "[]",
+                 '{"event": "from the future"}', step(1, 9.0).to_json(),
                  step(2).to_json(), step(1, 7.0).to_json(), "\x00\xff"]  # fmt: skip
         path.write_bytes("\n".join(lines).encode("latin-1") + b"\n")
         history = EventLog(path).history()
@@ -294,7 +304,9 @@ class TestReader:
     def test_many_viewers_see_the_same(self, tmp_path):
         path = tmp_path / "events.jsonl"
         writer, log, seen = EventWriter(path), EventLog(path), []
-        viewers = [threading.Thread(target=lambda: seen.extend(log.history().step for _ in range(200))) for _ in range(8)]
+        viewers = [
+            threading.Thread(target=lambda: seen.extend(log.history().step for _ in range(200))) for _ in range(8)
+        ]
         for viewer in viewers:
             viewer.start()
         for number in range(1, 301):

@@ -283,13 +283,13 @@ def test_expected_waits(make):
 def test_runs_in_steps_are_expected_to_take_what_they_took_before(make):
     scheduler = make()
     in_steps = config(length=Length(steps=1000))
-    assert scheduler.expected_seconds(in_steps) is None
+    assert scheduler.estimates.seconds(in_steps) is None
     run = scheduler.submit(in_steps)
     assert scheduler.expected_wait() is None
     EventWriter(run.log.path).add(RunFinished("steps", 1000, images_per_second=800.0))
     scheduler.executor.end(run)
-    assert scheduler.expected_seconds(in_steps) == 30.0
-    assert scheduler.expected_seconds(config(length=Length(epochs=2))) == 2 * 54_000 / 800 + 10
+    assert scheduler.estimates.seconds(in_steps) == 30.0
+    assert scheduler.estimates.seconds(config(length=Length(epochs=2))) == 2 * 54_000 / 800 + 10
 
 
 def test_a_start_that_fails_does_not_stop_the_line(make, monkeypatch):

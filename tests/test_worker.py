@@ -187,7 +187,7 @@ def kill_and_resume(home: Path, pictures: Path, kills: int, seed: int) -> None:
     for kill in range(kills):
         with server_on(home) as server:
             target = run.history().step + chance.randint(1, 300 // kills)
-            wait_until(lambda: run.history().step >= target, 120)
+            wait_until(lambda target=target: run.history().step >= target, 120)
             if kill % 2:
                 while not any(run.path.glob(".*.part")):  # in the middle of a save
                     assert run.status().state == "running"

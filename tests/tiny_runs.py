@@ -60,7 +60,7 @@ def comparable(events: Iterable[TrainEvent]) -> list[TrainEvent]:
     ]  # fmt: skip
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 120.0) -> Any:
     """What `condition` gives once it is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -156,7 +156,7 @@ class EventLog:
 
     def _follow(self) -> None:
         try:
-            size = os.stat(self.path).st_size
+            size = self.path.stat().st_size
         except OSError:
             return
         if size < self._offset:

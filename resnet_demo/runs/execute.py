@@ -15,22 +15,19 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import Checkpoint, open_checkpoint, read_card
+from ..checkpoint import open_checkpoint
 from ..datasets import load_data
-from ..device import Compute, best_device, choose_compute
-from ..errors import CheckpointRefused, DiskFull, RunRefused
+from ..errors import DiskFull, RunRefused
 from ..evaluate import Evaluation, evaluate
 from ..events import CheckpointDue, RunFinished, RunResumed, RunStarted, TrainEvent, Validation
-from ..fitting import misfit
 from ..imagesets import Dataset
-from ..recipes import Recipe
-from ..specs import ResNetSpec
-from ..state import Plan, TrainState, new_state
+from ..state import TrainState, new_state
 from ..train import train
 from .config import RunConfig, versions
 from .eventlog import EventWriter
 from .explain import explain
-from .keeping import add_test, keep, put_back, start_from_parent
+from .keeping import add_test, keep, put_back, start_from_parent, validation_accuracy
+from .planning import make_plan, on_device
 from .status import Status
 from .store import Run
 
@@ -46,8 +43,9 @@ class TestStopped(Exception):
 def execute(run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False) -> Iterator[TrainEvent]:
     """Trains the run of a folder, from its beginning or from where it was left, and yields what is new in its log.
 
-    Every event is in the log before it is yielded. The last one is RunFinished, with the test's accuracy and the checkpoint
-    tested, or with the sentence that says why the run failed. A generator closed early leaves the run interrupted.
+    Every event is in the log before it is yielded. The last one is RunFinished, with the test's accuracy and the
+    checkpoint tested, or with the sentence that says why the run failed. A generator closed early leaves the run
+    interrupted.
 
     Raises: RunRefused if it is being trained already, has begun (without `resume`) or cannot go on (with it).
     """
@@ -181,7 +179,7 @@ class Execution:
         path = self.run.checkpoint()
         if path is None:
             return event
-        event = replace(event, checkpoint=str(path), validation_accuracy=_validation_accuracy(path))
+        event = replace(event, checkpoint=str(path), validation_accuracy=validation_accuracy(path))
         if STATE_AFTER.get(event.stop_reason) != "finished":
             return event
         try:
@@ -212,7 +210,7 @@ class Execution:
         event = history.finished or RunFinished("stopped", history.step, seconds=history.seconds)
         with suppress(TestStopped):
             event = replace(event, test_accuracy=self._test().accuracy)
-        event = replace(event, checkpoint=str(path), validation_accuracy=_validation_accuracy(path))
+        event = replace(event, checkpoint=str(path), validation_accuracy=validation_accuracy(path))
         self.log.add(event)
         self._end(event)
         yield event
@@ -229,7 +227,7 @@ class Execution:
         )  # fmt: skip
 
     def _failed(self, error: Exception) -> RunFinished:
-        """The failure in the log, in the status and as the last event; on a full disk as much of that as there is room for."""
+        """The failure in the log, in the status and as the last event; on a full disk as much as there is room for."""
         self.run.note("".join(traceback.format_exception(error)))
         sentence, reason = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
         step = self.state.step if self.state else self.run.history().step
@@ -242,7 +240,7 @@ class Execution:
         with suppress(OSError, DiskFull):
             self.log.add(event)
         with suppress(OSError, DiskFull):
-            best = _validation_accuracy(path) if path else None
+            best = validation_accuracy(path) if path else None
             self._tell(replace(self.status.failed_with(sentence, reason), best_accuracy=best))
         return event
 
@@ -255,40 +253,6 @@ class Execution:
 
     def _tell(self, status: Status) -> None:
         self.status = self.run.set_status(status)
-
-
-def make_plan(config: RunConfig, data: Dataset) -> Plan:
-    """The network adapted to the data, on the device that the run began on or the best one here.
-
-    Raises: InputDoesNotFit.
-    """
-    recipe = config.recipe
-    channels, height, width = data.shape
-    spec = replace(config.spec.adapted(num_classes=len(data.classes), in_channels=channels), input=data.shape)
-    if recipe.resize is None and misfit(spec, data.shape):
-        recipe = replace(recipe, resize=config.spec.input[-1])  # as resnet18-nopad, made for 96 pixels, does with 28
-    return Plan(spec, recipe, config.length, config.seed, data.name, _compute(config, spec, recipe))
-
-
-def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe) -> Compute:
-    if config.compute and config.compute.get("device") == best_device():
-        return Compute(**config.compute)
-    return choose_compute(spec, recipe.batch_size, resize=recipe.resize, measure=config.length.is_timed)
-
-
-def on_device(checkpoint: Checkpoint) -> Checkpoint:
-    """The checkpoint moved to where it is quickest to ask many pictures of it."""
-    device = best_device()
-    checkpoint.model.to(device)
-    checkpoint.preprocess.to(device)
-    return checkpoint
-
-
-def _validation_accuracy(path: Path) -> float | None:
-    try:
-        return read_card(path).get("validation_accuracy")
-    except CheckpointRefused:
-        return None
 
 
 def perform(path: str, task: str = "train", should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:

@@ -22,8 +22,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Executor(Protocol):
-    """Carries runs to their end. `on_end` is called once for each run started, from any thread, when nobody trains it any
-    more; the run's status then says how it ended."""
+    """Carries runs to their end. `on_end` is called once for each run started, from any thread, when nobody trains it
+    any more; the run's status then says how it ended."""
 
     def prepare(self) -> None:
         """Gets ready for a run that may come."""
@@ -180,8 +180,8 @@ def _environment(home: Path | None) -> dict[str, str]:
 class GeneratorExecutor:
     """Runs as a generator iterated in a thread of this process: on ZeroGPU `spaces.GPU(...)(perform)`.
 
-    `perform(path, task)` writes the run's folder from wherever its body is executed, and looks for the stop that this asks
-    for in that folder. The request's context goes along: ZeroGPU charges its visitor.
+    `perform(path, task)` writes the run's folder from wherever its body is executed, and looks for the stop that this
+    asks for in that folder. The request's context goes along: ZeroGPU charges its visitor.
     """
 
     def __init__(self, perform: Callable[[str, str], Iterable[Any]], grace_seconds: float = 10.0) -> None:

@@ -1,13 +1,14 @@
-"""What a run keeps on disk of its network: the state to go on from, and the weights that others load, with their card."""
+"""What a run keeps of its network: the state to go on from, and the weights that others load, with their card."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from ..checkpoint import Checkpoint, load_state, open_checkpoint, save_checkpoint, save_state
+from ..checkpoint import Checkpoint, load_state, open_checkpoint, read_card, save_checkpoint, save_state
 from ..datasets import DATASETS
-from ..errors import RunRefused
+from ..errors import CheckpointRefused, RunRefused
 from ..evaluate import Evaluation
 from ..events import CheckpointDue, Validation
 from ..imagesets import Dataset
@@ -74,3 +75,11 @@ def add_test(checkpoint: Checkpoint, evaluation: Evaluation) -> None:
     """
     checkpoint.card["test"] = evaluation.as_dict()
     save_checkpoint(checkpoint.path, checkpoint.model, checkpoint.preprocess, checkpoint.card)
+
+
+def validation_accuracy(path: Path) -> float | None:
+    """What the card of the weights says; None if nothing."""
+    try:
+        return read_card(path).get("validation_accuracy")
+    except CheckpointRefused:
+        return None

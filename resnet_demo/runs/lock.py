@@ -1,7 +1,7 @@
 """Who is training a run: a lock that the system lets go of when its holder ends, however it ends.
 
-A process number in a file could be another process's by now; a lock cannot. Holders take it exclusively, askers share it
-for a moment.
+A process number in a file could be another process's by now; a lock cannot. Holders take it exclusively, askers share
+it for a moment.
 """
 
 from __future__ import annotations

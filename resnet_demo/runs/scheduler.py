@@ -1,7 +1,7 @@
 """Who trains next: a line of runs that survives a restart, one run at a time on each device, each in its owner's hands.
 
-Nothing here waits or polls: the line moves when a run is submitted, leaves or ends. Its order is the tickets in the runs'
-own folders, so a server that starts finds the line as it was.
+Nothing here waits or polls: the line moves when a run is submitted, leaves or ends. Its order is the tickets in the
+runs' own folders, so a server that starts finds the line as it was.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from ..datasets import DATASETS
 from ..errors import AlreadyInLine, InvalidOption, LineFull, NotAllowed, RunRefused
 from . import lock
 from .config import Owner, RunConfig, clean_title
+from .estimates import OVERHEAD_SECONDS, Estimates
 from .executors import Executor, report_failure
 from .status import Status
 from .store import Run, RunStore
 
-OVERHEAD_SECONDS = 10.0  # loading, and the test at the end
-RUNS_LOOKED_AT = 50
 DYING_SECONDS = 2.0  # how long the workers of a server that was killed may take to notice
 
 
@@ -37,7 +35,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Place:
-    """A run's place: 0 while it trains, 1 for the next. `wait_seconds` until its turn, an estimate; None if nobody can say."""
+    """A run's place: 0 while it trains, 1 for the next. `wait_seconds` until its turn is an estimate or None."""
 
     run_id: str
     place: int
@@ -64,7 +62,7 @@ class Scheduler:
         self._line: list[Run] = []
         self._training: dict[str, Run] = {}
         self._contexts: dict[str, contextvars.Context] = {}
-        self._speeds: dict[str, float] = {}
+        self.estimates = Estimates(store)
         self._next_ticket = 1
         self._held = ExitStack()
         self._is_closed = False
@@ -169,14 +167,9 @@ class Scheduler:
 
     def line(self) -> list[Place]:
         """Everyone who trains or waits, in order."""
-        with self._lock:
-            training, waiting = list(self._training.values()), list(self._line)
+        training, waiting, waits = self._waits()
         places = [Place(run.id, 0, 0.0) for run in training]
-        wait = self._until_free(training)
-        for index, run in enumerate(waiting):
-            places.append(Place(run.id, index + 1, wait))
-            wait = _plus(wait, self.expected_seconds(run.config), self.slots)
-        return places
+        return places + [Place(run.id, index + 1, waits[index]) for index, run in enumerate(waiting)]
 
     def place(self, run_id: str) -> Place | None:
         """A run's place in the line; None if it neither waits nor trains."""
@@ -184,20 +177,12 @@ class Scheduler:
 
     def expected_wait(self) -> float | None:
         """Seconds until a run submitted now would begin, an estimate; None if nobody can say."""
+        return self._waits()[2][-1]
+
+    def _waits(self) -> tuple[list[Run], list[Run], list[float | None]]:
         with self._lock:
             training, waiting = list(self._training.values()), list(self._line)
-        wait = self._until_free(training)
-        for run in waiting:
-            wait = _plus(wait, self.expected_seconds(run.config), self.slots)
-        return wait
-
-    def expected_seconds(self, config: RunConfig) -> float | None:
-        """How long a run will take: its time, or its pictures at the speed that its network had here before."""
-        if config.length.seconds is not None:
-            return config.length.seconds + OVERHEAD_SECONDS
-        pictures = _pictures(config)
-        speed = self._speed(config)
-        return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
+        return training, waiting, self.estimates.waits(training, waiting, self.slots)
 
     def close(self) -> None:
         """Ends all training, as the end of the server does; runs in hand are interrupted, the line stays on disk."""
@@ -216,7 +201,7 @@ class Scheduler:
         longest = self.limits.longest_seconds
         if longest is None:
             return
-        expected = self.expected_seconds(config)
+        expected = self.estimates.seconds(config)
         seconds = config.length.seconds or (None if expected is None else expected - OVERHEAD_SECONDS)
         if seconds is not None and seconds > longest:
             raise InvalidOption(option="seconds", value=f"{seconds:g}", allowed=f"at most {longest:g} in this lab")
@@ -258,9 +243,7 @@ class Scheduler:
     def _ended(self, run: Run) -> None:
         with self._lock:
             self._training.pop(run.id, None)
-            finished = run.history().finished
-            if finished and finished.images_per_second:
-                self._speeds[run.config.spec.name] = finished.images_per_second
+            self.estimates.learn(run)
             self._advance()
 
     def _be_patient_with(self, run: Run) -> None:
@@ -274,38 +257,6 @@ class Scheduler:
             if run.is_stopping and run.id in self._training:
                 self.executor.kill(run)
                 run.set_status(replace(run.status(), state="stopped", reason="ended by force", doing="", pid=None))
-
-    def _until_free(self, training: list[Run]) -> float | None:
-        if len(training) < self.slots:
-            return 0.0
-        left = [self._seconds_left(run) for run in training]
-        return None if None in left else min(left)
-
-    def _seconds_left(self, run: Run) -> float | None:
-        history = run.history()
-        left = history.seconds_left() if history.started else None
-        return self.expected_seconds(run.config) if left is None else left + OVERHEAD_SECONDS / 2
-
-    def _speed(self, config: RunConfig) -> float | None:
-        """Pictures a second of the last run of the same network that ended here."""
-        name = config.spec.name
-        if name not in self._speeds:
-            earlier = (run for run in self.store.runs()[:RUNS_LOOKED_AT] if run.config.spec.name == name)
-            ends = (run.history().finished for run in earlier)
-            self._speeds[name] = next((end.images_per_second for end in ends if end and end.images_per_second), 0.0)
-        return self._speeds[name] or None
-
-
-def _pictures(config: RunConfig) -> float | None:
-    """Pictures that a run without a clock trains on, repeats counted."""
-    limits = [config.length.steps * config.recipe.batch_size] if config.length.steps else []
-    if config.length.epochs and config.data in DATASETS:
-        limits.append(config.length.epochs * 0.9 * DATASETS[config.data].train)
-    return min(limits, default=None)
-
-
-def _plus(wait: float | None, seconds: float | None, slots: int) -> float | None:
-    return None if wait is None or seconds is None else wait + seconds / slots
 
 
 def _await_dying(runs: list[Run]) -> None:

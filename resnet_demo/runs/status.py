@@ -19,12 +19,12 @@ TASKS = ("train", "resume", "test")
 
 @dataclass(frozen=True)
 class Status:
-    """`reason` is the run's stop reason, or who ended it; `message` the sentence for a person where something went wrong.
+    """`reason` is the run's stop reason, or who ended it; `message` the sentence for a person where something went
+    wrong, and `error` that LabError's name and fields, for the same sentence in another language.
 
-    `error` names the LabError and its fields, for the same sentence in another language. `ticket` orders the line; it is a
-    counter, so that no clock decides who is next. `task` is what it waits for or does: train, resume or test. `doing` and
-    `share` (0 to 1, or None) tell what it is busy with outside training. `best_accuracy` (on validation) and `test_accuracy`
-    are there once known.
+    `ticket` orders the line; it is a counter, so that no clock decides who is next. `task` is what the run waits for or
+    does: train, resume or test. `doing` and `share` (0 to 1, or None) tell what it is busy with outside training.
+    `best_accuracy` (on validation) and `test_accuracy` are there once known.
     """
 
     state: str = "queued"
@@ -88,7 +88,7 @@ class StatusFile:
     def read(self) -> Status:
         """The status; `interrupted` if there is no readable one, which only a damaged folder lacks."""
         try:
-            signature = _signature(os.stat(self.path))
+            signature = _signature(self.path.stat())
             if signature != self._seen[0]:
                 self._seen = (signature, Status.from_dict(json.loads(self.path.read_text(encoding="utf-8"))))
         except (OSError, ValueError, TypeError, AttributeError):

@@ -1,8 +1,8 @@
 """Long runs made short enough to show: a history whose curve is thinned as it grows, and its index on disk.
 
-Of each group of steps the lowest and the highest loss stay, so the curve keeps its envelope; the first and the last step
-stay too, and validations are never thinned. The index beside a long log is this history and how far it has read: it can
-be deleted at any time.
+Of each group of steps the lowest and the highest loss stay, so the curve keeps its envelope; the first and the last
+step stay too, and validations are never thinned. The index beside a long log is this history and how far it has read:
+it can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHECKED_BYTES = 256
 
 @dataclass
 class LongHistory(History):
-    """A History that holds at most about `MOST_STEPS` steps: two of each `2 * rate`. Steps out of order are passed over."""
+    """A History of at most about `MOST_STEPS` steps, two of each `2 * rate`. Steps out of order are passed over."""
 
     rate: int = 1
     fresh: int = 0  # steps at the end that are not a thinned group yet

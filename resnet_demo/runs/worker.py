@@ -1,8 +1,8 @@
 """The process that trains one run: `python -m resnet_demo.runs.worker [--preload DATA]`.
 
 It imports torch and loads the usual data set ahead, says “ready”, and waits on standard input for one line of JSON,
-`{"run": folder, "task": "train" | "resume" | "test"}`. `{"stop": true}` ends the run after the step in hand. When standard
-input closes, the server is gone, and so is this process, at once: every file it writes is replaced in one piece.
+`{"run": folder, "task": "train" | "resume" | "test"}`. `{"stop": true}` ends the run after the step in hand. When
+standard input closes, the server is gone, and so is this process, at once: its files are replaced in one piece.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def lower_priority() -> None:
 
 
 def _preload(name: str) -> None:
-    """Loads the data if no download is needed, and lets torch compile its kernels; whatever fails here fails in the run."""
+    """Loads the data if no download is needed and lets torch build its kernels; what fails here fails in the run."""
     try:
         from ..datasets import availability, load_dataset
         from ..device import choose_compute

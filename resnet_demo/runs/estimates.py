@@ -1,0 +1,67 @@
+"""How long runs will take, from what they were asked to be and from how quick earlier ones were."""
+
+from __future__ import annotations
+
+from ..datasets import DATASETS
+from .config import RunConfig
+from .folder import Run
+from .store import RunStore
+
+OVERHEAD_SECONDS = 10.0  # loading, and the test at the end
+RUNS_LOOKED_AT = 50
+
+
+class Estimates:
+    """Estimates for the runs of one store; None wherever there is nothing to go by."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._speeds: dict[str, float] = {}
+
+    def seconds(self, config: RunConfig) -> float | None:
+        """How long a run will take: its time, or its pictures at the speed that its network had here before."""
+        if config.length.seconds is not None:
+            return config.length.seconds + OVERHEAD_SECONDS
+        pictures = _pictures(config)
+        speed = self._speed(config)
+        return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
+
+    def waits(self, training: list[Run], waiting: list[Run], slots: int) -> list[float | None]:
+        """Seconds until each waiting run begins, and at the end those until a newcomer would."""
+        free = [self.seconds_left(run) for run in training] + [0.0] * (slots - len(training))
+        waits: list[float | None] = []
+        for run in waiting:
+            waits.append(None if None in free else min(free))
+            if waits[-1] is None:
+                continue
+            seconds = self.seconds(run.config)
+            free[free.index(waits[-1])] = None if seconds is None else waits[-1] + seconds
+        return [*waits, None if None in free else min(free)]
+
+    def seconds_left(self, run: Run) -> float | None:
+        history = run.history()
+        left = history.seconds_left() if history.started else None
+        return self.seconds(run.config) if left is None else left + OVERHEAD_SECONDS / 2
+
+    def _speed(self, config: RunConfig) -> float | None:
+        """Pictures a second of the last run of the same network that ended here."""
+        name = config.spec.name
+        if name not in self._speeds:
+            earlier = (run for run in self.store.runs()[:RUNS_LOOKED_AT] if run.config.spec.name == name)
+            ends = (run.history().finished for run in earlier)
+            self._speeds[name] = next((end.images_per_second for end in ends if end and end.images_per_second), 0.0)
+        return self._speeds[name] or None
+
+    def learn(self, run: Run) -> None:
+        """Remembers how quick a run was that has just ended."""
+        finished = run.history().finished
+        if finished and finished.images_per_second:
+            self._speeds[run.config.spec.name] = finished.images_per_second
+
+
+def _pictures(config: RunConfig) -> float | None:
+    """Pictures that a run without a clock trains on, repeats counted."""
+    limits = [config.length.steps * config.recipe.batch_size] if config.length.steps else []
+    if config.length.epochs and config.data in DATASETS:
+        limits.append(config.length.epochs * 0.9 * DATASETS[config.data].train)
+    return min(limits, default=None)
