@@ -82,18 +82,20 @@ class Handlers:
         hand: str,
         event: gr.EventData,
         progress: gr.Progress = gr.Progress(),
-    ) -> tuple[str, str]:
+    ) -> tuple[Any, str]:
         """What a click on the figures asks for. -> (the figures, the strip of pictures under them)"""
         held, asked = Hand.of(hand), sent(event)
         entry = shelf.chosen(self.lab, held)
         if entry is None:
-            return quiet(say("classify.no_grades", held.lang)), ""
+            return gr.skip(), quiet(say("classify.no_grades", held.lang))
 
         def tell(what: str, share: float | None) -> None:
             progress(share or 0.0, desc=say("classify.testing", held.lang) if what == "testing" else what)
 
+        was_known = gradebook.known(entry) is not None
         found = gradebook.measure(self.lab, entry, tell)
-        return self._grades(entry, held.lang), strip_for(found, asked, held.lang)
+        figures = gr.skip() if was_known else self._grades(entry, held.lang)  # so that the cell in hand stays marked
+        return figures, strip_for(found, asked, held.lang)
 
     def take_example(self, hand: str, event: gr.EventData) -> Image.Image:
         """The picture of the sheet that was clicked."""

@@ -23,17 +23,20 @@ INFER = {
 }  # fmt: skip
 MEASURE = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2, "show_progress": "full"}
 
+NO_STRIP = quiet(label("classify.no_strip"))
+
 
 def build(page: Page) -> None:
     checkpoint, newest = _checkpoint_row(page)
     with gr.Row(elem_id="classify", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="classify-bring"):
-            picture, eye, fit, invert, sheet = _bring()
+            picture, eye, sheet = _bring()
         with gr.Column(scale=2, min_width=320, elem_id="classify-says"):
             bars = gr.HTML(elem_id="classify-bars", apply_default_css=False)
+            fit, invert = _radio("fit", FITS), _radio("invert", INVERSIONS)
     gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
     grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
-    strip = gr.HTML(js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False, min_height=60)
+    strip = gr.HTML(NO_STRIP, js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False)
     do = Handlers(page.lab)
     _wire_checkpoint(page, do, checkpoint, newest, sheet)
     _wire_picture(page, do, picture, eye, bars, sheet, strip, (fit, invert), newest)
@@ -51,8 +54,8 @@ def _checkpoint_row(page: Page) -> tuple[gr.Dropdown, gr.Button]:
     return checkpoint, newest
 
 
-def _bring() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Radio, gr.HTML]:
-    """-> (the picture, the model's-eye view, how it is fitted, whether it is inverted, the sheet of examples)"""
+def _bring() -> tuple[gr.Image, gr.HTML, gr.HTML]:
+    """-> (the picture, the model's-eye view, the sheet of examples)"""
     sheet = examples.sheet_for(Hand().dataset)
     with gr.Row(elem_id="classify-views", equal_height=False):
         picture = safe_image(
@@ -70,10 +73,7 @@ def _bring() -> tuple[gr.Image, gr.HTML, gr.Radio, gr.Radio, gr.HTML]:
     chosen = gr.HTML(
         examples.sheet_html(sheet), js_on_load=LISTEN, elem_id="classify-examples", apply_default_css=False
     )
-    with gr.Row(elem_id="classify-how"):
-        fit = _radio("fit", FITS)
-        invert = _radio("invert", INVERSIONS)
-    return picture, eye, fit, invert, chosen
+    return picture, eye, chosen
 
 
 def _radio(name: str, values: tuple[str, ...]) -> gr.Radio:
@@ -113,7 +113,7 @@ def _wire_picture(
 
 def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newest: gr.Button) -> None:
     page.hand.change(guarded(do.grade), page.hand, grades, **QUIET)
-    page.hand.change(lambda: "", None, strip, **QUIET)
+    page.hand.change(lambda: NO_STRIP, None, strip, **QUIET)
     newest.click(guarded(do.grade), page.hand, grades, **QUIET)
     grades.click(guarded(do.show), page.hand, [grades, strip], show_progress_on=strip, **MEASURE)
 

@@ -16,7 +16,10 @@ LISTEN = """
 const cell = (at) => at.closest('[role="gridcell"]');
 element.addEventListener('click', (event) => {
   const from = event.target.closest('[data-send]');
-  if (from) trigger('click', {sent: JSON.parse(from.dataset.send)});
+  if (!from) return;
+  element.querySelectorAll('.chosen').forEach((other) => other.classList.remove('chosen'));
+  from.classList.add('chosen');
+  trigger('click', {sent: JSON.parse(from.dataset.send)});
 });
 element.addEventListener('keydown', (event) => {
   const from = cell(event.target);

@@ -45,7 +45,7 @@ class Entry:
 
 def entries(lab: Lab) -> list[Entry]:
     """Newest finished run first, then runs still going, what ships with the lab, and the other runs, newest first."""
-    runs = [entry for run in _runs(lab)[:MOST_RUNS] if (entry := _of_run(run))]
+    runs = [entry for run in lab.store.runs()[:MOST_RUNS] if (entry := _of_run(run))]
     newest = [entry for entry in runs if entry.state == "finished"][:1]
     going = [entry for entry in runs if entry.state == "running"]
     rest = [entry for entry in runs if entry not in newest and entry not in going]
@@ -69,13 +69,9 @@ def find(lab: Lab, key: str) -> Entry:
     if key in (known := shipped()):
         return _of_shipped(key, known[key])
     with suppress(LabError):
-        if lab.store and (entry := _of_run(lab.store.get(key))):
+        if entry := _of_run(lab.store.get(key)):
             return entry
     raise UnknownCheckpoint(name=key, known=[entry.key for entry in entries(lab)[:5]])
-
-
-def _runs(lab: Lab) -> list[Run]:
-    return lab.store.runs() if lab.store else []
 
 
 def _of_shipped(name: str, path: Path) -> Entry:
