@@ -8,6 +8,7 @@ Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,7 +103,11 @@ def layer_table(spec: ResNetSpec, input: Shape | None = None) -> LayerTable:
     """
     shape = spec.input if input is None else tuple(input)
     check_input(spec, shape)
-    return _layer_table(spec.adapted(in_channels=shape[0]), shape)
+    with _one_at_a_time:  # a page asks from several threads at once for the same table
+        return _layer_table(spec.adapted(in_channels=shape[0]), shape)
+
+
+_one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=256)
@@ -113,6 +118,12 @@ def _layer_table(spec: ResNetSpec, shape: Shape) -> LayerTable:
     except RuntimeError as error:
         raise misfit(spec, shape) or error from None
     return LayerTable(spec.name, shape, rows, sum(row.params for row in rows), sum(row.macs for row in rows))
+
+
+@lru_cache(maxsize=256)
+def parameter_count(spec: ResNetSpec) -> int:
+    """All parameters of `spec`, without a pass."""
+    return sum(p.numel() for p in on_meta(spec).parameters())
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
+from string import Formatter
 
-from ..layers import layer_table
+from ..layers import layer_table, parameter_count
 from ..specs import BLOCKS, MODELS, ResNetSpec
 from ..timing import StepTime
 from .strings import say
@@ -70,7 +72,10 @@ def counting(spec: ResNetSpec, lang: str = "en") -> str:
 
 def which_one(spec: ResNetSpec, lang: str = "en") -> str:
     """One sentence that tells the network from those that go by the same name."""
-    return say(f"model.which_{_kind(spec)}", lang, **_numbers(spec))
+    text = say(f"model.which_{_kind(spec)}", lang)
+    numbers = _numbers(spec)
+    wanted = {name for _, name, _, _ in Formatter().parse(text) if name}
+    return text.format(**{name: numbers[name]() for name in wanted})
 
 
 def _kind(spec: ResNetSpec) -> str:
@@ -81,21 +86,23 @@ def _kind(spec: ResNetSpec) -> str:
     return "bottleneck" if spec.family == "imagenet" and spec.block == "bottleneck" else spec.family
 
 
-def _numbers(spec: ResNetSpec) -> dict[str, str | int]:
-    """What the sentences may quote, computed so that it cannot be wrong."""
+def _numbers(spec: ResNetSpec) -> dict[str, Callable[[], str]]:
+    """What the sentences may quote, computed when it is, so that it cannot be wrong."""
     base = f"resnet{spec.depth}"
 
-    def params(other: ResNetSpec | None) -> str:
-        return f"{layer_table(other).total_params / 1e6:.2f} M" if other else ""
-
-    def exact(other: ResNetSpec) -> str:
-        return f"{layer_table(other).total_params:,}"
+    def millions(name: str) -> str:
+        return f"{parameter_count(MODELS[name]) / 1e6:.2f} M"
 
     return {
-        "depth": spec.depth, "blocks": (spec.depth - 2) // 6, "params": params(spec), "exact": exact(spec),
-        "option_b": exact(replace(spec, shortcut="projection")) if spec.family == "cifar" else "",
-        "small_stem": params(MODELS.get(f"{base}-cifar")), "imagenet": params(MODELS.get(base)),
-        "d2l": params(MODELS["resnet18-d2l"]), "nopad": params(MODELS["resnet18-nopad"]),
-        "other_width": 16 if spec.stem.width == 32 else 32, "width": spec.stem.width,
-        "macs": f"{layer_table(spec).total_macs / 1e9:.1f} G",
-    }  # fmt: skip
+        "depth": lambda: str(spec.depth),
+        "blocks": lambda: str((spec.depth - 2) // 6),
+        "width": lambda: str(spec.stem.width),
+        "params": lambda: millions(spec.name),
+        "exact": lambda: f"{parameter_count(spec):,}",
+        "option_b": lambda: f"{parameter_count(replace(spec, shortcut='projection')):,}",
+        "small_stem": lambda: millions(f"{base}-cifar"),
+        "imagenet": lambda: millions(base),
+        "d2l": lambda: millions("resnet18-d2l"),
+        "macs": lambda: f"{layer_table(spec).total_macs / 1e9:.1f} G",
+        "other_width": lambda: str(2 * spec.stem.width),
+    }
