@@ -79,7 +79,7 @@ def which_one(spec: ResNetSpec, lang: str = "en") -> str:
 
 
 def _kind(spec: ResNetSpec) -> str:
-    if spec.family in ("notebook", "speed"):
+    if spec.family in ("notebook", "speed") or spec.name == "resnet18":
         return spec.name
     if spec.is_plain:
         return f"plain_{spec.family}"

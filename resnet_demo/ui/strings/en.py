@@ -81,8 +81,10 @@ MODEL = {
     "model.source": "Source: {source}.",
     "model.which_cifar": "This is the paper's own ResNet-{depth} for CIFAR: 6 × {blocks} + 2 layers, only 16 to 64 channels wide, and "
     "shortcuts filled up with zeros (option A), hence {exact} parameters; with 1×1 projections (option B) the same name has {option_b}.",
+    "model.which_resnet18": "This is ResNet-18 of the paper's Table 1 for ImageNet, with {params} parameters for 1,000 classes; behind a 3×3 "
+    "stem and with ten classes (resnet18-cifar) the same name has {small_stem}, and in the d2l notebook (resnet18-d2l) {d2l}.",
     "model.which_imagenet": "This is ResNet-{depth} of the paper's Table 1 for ImageNet, with {params} parameters for 1,000 classes; behind "
-    "a 3×3 stem and with ten classes (resnet{depth}-cifar) the same name has {small_stem}, and in the d2l notebook an 18 has {d2l}.",
+    "a 3×3 stem and with ten classes (resnet{depth}-cifar) the same name has {small_stem}.",
     "model.which_bottleneck": "This is ResNet-{depth} of Table 1 with {params} parameters and {macs} MACs, its stride on the 3×3 convolution as "
     "in torchvision; the paper has it on the first 1×1, a little cheaper, and behind a 3×3 stem (resnet{depth}-cifar) it has {small_stem}.",
     "model.which_cifar-stem": "This is what CIFAR repositories call ResNet-{depth}: the stages of Table 1 behind a 3×3 stem, {params} parameters "
@@ -98,7 +100,7 @@ MODEL = {
     "model.which_resnet9": "This is a ResNet-9 as in the CIFAR-10 speed records of 2018, half as wide ({width} channels in the stem where theirs "
     "had 64): a convolution and a pool enter each stage, and only two blocks have shortcuts.",
     "model.which_resnet9-slim": "This is resnet9 at half its width ({width} channels in the stem, resnet9 has {other_width}), {exact} parameters: "
-    "the quickest one here to learn something within a minute on a CPU.",
+    "small enough for two CPU cores to teach it a good deal in a minute.",
 }
 
 TRAIN: dict[str, str] = {
