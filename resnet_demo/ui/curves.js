@@ -109,7 +109,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
   function point(index, one) {
     if (index === null || !scale || !scale.data.train.x.length) { cross.style.display = "none"; tip.hidden = true; return; }
     const {x, height, data} = scale, at = x.at(data.train.x[index]);
-    cross.style.display = "";
+    cross.style.display = "inline";
     set(cross, {x1: at, x2: at, y1: MARGIN.top, y2: height - MARGIN.bottom});
     tip.hidden = one !== name;
     if (tip.hidden) return;
@@ -196,7 +196,7 @@ function render() {
   all[0].label(`${words.loss}. ${seen.summary}`); all[1].label(`${words.accuracy}. ${seen.summary}`);
   if (pointed !== null) pointAll(Math.min(pointed, seen.curves.train.x.length - 1));
 }
-stop.addEventListener("click", () => { stop.disabled = true; trigger("stop", {run: seen.run}); });
+stop.addEventListener("click", () => { stop.disabled = true; trigger("stop", {run: seen.run}); setTimeout(ask, 200); });
 classify.addEventListener("click", () => trigger("classify", {run: seen.run}));
 
 let asking = false, waiting = null, failures = 0;
