@@ -131,7 +131,7 @@ def test_both_views_have_every_layer_and_the_totals(name):
 
 def test_the_tree_says_the_arithmetic_and_what_a_layer_sees():
     tree = layers("resnet18")
-    assert "3 × 3 × 64 × 128 = 73,728" in tree and "Each output sees 7×7 pixels" in tree
+    assert "3 × 3 × 64 × 128 = 73,728" in tree and "Each output sees a window of 7×7 pixels" in tree
     assert "Blocks 1 to 2" in tree and "identity" in tree
 
 

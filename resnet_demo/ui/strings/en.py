@@ -221,7 +221,7 @@ LAYERS = {
     "layers.fact_shapes": "{before} goes in, {after} comes out.",
     "layers.fact_params": "Parameters: {words}.",
     "layers.fact_macs": "MACs: {words}, for every output pixel its window, channels in and channels out.",
-    "layers.fact_sees": "Each output sees {pixels} pixels of the picture, edges not counted.",
+    "layers.fact_sees": "Each output sees a window of {pixels} pixels, which may reach beyond the picture.",
     "layers.fact_memory": "The output of one picture takes {kb:,.1f} kB in float32.",
     "layers.unfold": "Unfold all",
     "layers.fold_all": "Fold all",
