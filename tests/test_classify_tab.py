@@ -166,6 +166,15 @@ def test_the_image_field_hands_on_files_unopened(tmp_path):
     assert not list(Path(examples.__file__).parent.glob("safe_image.pyi"))
 
 
+def test_what_browsers_cannot_show_is_shown_to_them(lab, tmp_path):
+    do = Handlers(lab)
+    Image.new("RGB", (30, 20), (1, 2, 3)).save(tmp_path / "scan.TIF")
+    (tmp_path / "broken.tif").write_bytes(b"II*")
+    assert do.show_upload(str(tmp_path / "scan.TIF")).size == (30, 20)
+    for other in (str(tmp_path / "broken.tif"), "photo.jpg", b"bytes", None):
+        assert do.show_upload(other) == gr.skip()
+
+
 def test_a_card_alone_fills_the_tables(lab, monkeypatch):
     write_checkpoint(checkpoints.SHIPPED / "small.safetensors", test=TEST)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,6 +20,8 @@ from .hand import Hand
 from .markup import alert, quiet, send
 from .page import Lab
 from .strings import label, say
+
+NOT_IN_BROWSERS = (".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,14 @@ class Handlers:
         except LabError as error:
             return answers.no_eye_html(held.lang), alert(str(error))
         return answers.eye_html(prediction, held.lang), answers.bars_html(prediction, checkpoint.classes, held.lang)
+
+    def show_upload(self, picture: Source | None) -> Any:
+        """An upload that browsers cannot show (TIFF, PNM) as one that they can; any other stays as it is."""
+        is_shown = not isinstance(picture, str) or Path(picture).suffix.lower() not in NOT_IN_BROWSERS
+        try:
+            return gr.skip() if is_shown else open_picture(picture)
+        except LabError:
+            return gr.skip()  # the refusal stands where the answer would
 
     def grade(self, hand: str) -> str:
         """The figures of the checkpoint in hand, or the button that computes them."""

@@ -107,6 +107,7 @@ def _wire_picture(
     """Whatever changes, the answer follows."""
     triggers = [picture.change, *(choice.input for choice in choices), page.hand.change, newest.click]
     gr.on(triggers, guarded(do.answer), [picture, *choices, page.hand], [eye, bars], **INFER)
+    picture.upload(guarded(do.show_upload), picture, picture, **QUIET)
     sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)
     strip.click(guarded(do.take_from_strip), page.hand, picture, **QUIET)
 
