@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from dataclasses import asdict, replace
 
 import pytest
@@ -370,6 +371,17 @@ class TestLongRuns:
             path.with_suffix(".index").write_text(damage)
         history = EventLog(path).history()
         assert len(history.steps) == 99 and history.steps[0].loss == (3.0 if damage is None else 1.0)
+
+    @pytest.mark.slow
+    def test_a_million_lines_open_in_under_a_second(self, tmp_path):
+        path = tmp_path / "events.jsonl"
+        with path.open("w") as file:
+            for number in range(1, 1_000_001):
+                file.write(step(number, 1 / number).to_json() + "\n")
+        assert EventLog(path).history().step == 1_000_000  # without its index: some seconds
+        start = time.process_time()
+        assert EventLog(path).history().step == 1_000_000
+        assert time.process_time() - start < 1.0
 
 
 def _history(events):

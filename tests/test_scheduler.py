@@ -14,6 +14,7 @@ from resnet_demo.errors import AlreadyInLine, DiskFull, InvalidOption, LineFull,
 from resnet_demo.events import RunFinished, RunStarted, Step
 from resnet_demo.recipes import Length
 from resnet_demo.runs.config import Owner
+from resnet_demo.runs.estimates import gpu_seconds
 from resnet_demo.runs.eventlog import EventWriter
 from resnet_demo.runs.executors import GeneratorExecutor
 from resnet_demo.runs.scheduler import Limits, Scheduler
@@ -355,6 +356,12 @@ class TestGeneratorExecutor:
         assert self.charged == ["ada", "bob"]
         assert list(runs[0].events()) == list(runs[1].events())
         assert scheduler.line() == []
+
+    def test_zero_gpu_is_asked_for_as_long_as_the_run_needs(self, tmp_path):
+        run = RunStore(tmp_path).create(config(length=Length(seconds=30)))
+        assert gpu_seconds(str(run.path), "train") == 40
+        assert gpu_seconds(str(run.path), "test") == 20
+        assert gpu_seconds(str(RunStore(tmp_path).create(config(length=Length(steps=9))).path)) <= 120
 
     def test_a_stop_closes_the_generator_if_it_does_not_end_by_itself(self, tmp_path):
         closed = threading.Event()

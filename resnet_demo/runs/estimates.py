@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..datasets import DATASETS
 from .config import RunConfig
 from .folder import Run
@@ -9,6 +11,7 @@ from .store import RunStore
 
 OVERHEAD_SECONDS = 10.0  # loading, and the test at the end
 RUNS_LOOKED_AT = 50
+LONGEST_GPU_SECONDS = 100.0  # for runs in steps; ZeroGPU refuses visitors who ask for more than about 120 s
 
 
 class Estimates:
@@ -57,6 +60,12 @@ class Estimates:
         finished = run.history().finished
         if finished and finished.images_per_second:
             self._speeds[run.config.spec.name] = finished.images_per_second
+
+
+def gpu_seconds(path: str, task: str = "train") -> int:
+    """Seconds to ask ZeroGPU for: `spaces.GPU(duration=gpu_seconds)(perform)` calls it as it calls `perform`."""
+    seconds = Run(Path(path)).config.length.seconds
+    return round((seconds or LONGEST_GPU_SECONDS) + OVERHEAD_SECONDS) if task != "test" else round(2 * OVERHEAD_SECONDS)
 
 
 def _pictures(config: RunConfig) -> float | None:

@@ -56,6 +56,7 @@ class Worker:
             [sys.executable, "-m", "resnet_demo.runs.worker", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, encoding="utf-8", errors="replace", env=environment,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
         threading.Thread(target=self._watch, name=f"worker-{self.process.pid}", daemon=True).start()
 
@@ -104,8 +105,8 @@ class Worker:
 class ProcessExecutor:
     """Runs in processes of their own, one warm spare started ahead so that the first step comes at once.
 
-    `home` is the lab's folder (data/ and runs/); `preload` a data set that spares load ahead. A new spare is started
-    `spare_delay_seconds` into a run, so that it does not take from the run's beginning.
+    `home` is the lab's folder (data/ and runs/); `preload` a data set that spares load ahead. A spare is started
+    `spare_delay_seconds` after the server or a run, so that it takes nothing from their beginning.
     """
 
     def __init__(self, home: Path | None = None, preload: str | None = None, spare_delay_seconds: float = 4.0) -> None:
@@ -120,6 +121,14 @@ class ProcessExecutor:
 
     def prepare(self) -> None:
         with self._lock:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = threading.Timer(self.spare_delay_seconds, self._start_spare)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _start_spare(self) -> None:
+        with self._lock:
             if not self._is_closed and (self._spare is None or self._spare.is_over):
                 self._spare = Worker(self.arguments, self.environment)
 
@@ -129,21 +138,14 @@ class ProcessExecutor:
             while not worker.take(run, task, lambda ended: self._ended(ended, on_end)):
                 worker = Worker(self.arguments, self.environment)
             self._busy[run.id] = worker
-        self._prepare_later()
-
-    def _prepare_later(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = threading.Timer(self.spare_delay_seconds, self.prepare)
-        self._timer.daemon = True
-        self._timer.start()
+        self.prepare()
 
     def _ended(self, run: Run, on_end: OnEnd) -> None:
         with self._lock:
             self._busy.pop(run.id, None)
             if self._is_closed:
                 return
-        self.prepare()
+        self._start_spare()
         on_end(run)
 
     def stop(self, run: Run) -> None:
@@ -163,8 +165,8 @@ class ProcessExecutor:
             self._is_closed = True
             workers = [*self._busy.values(), *([self._spare] if self._spare else [])]
             self._spare = None
-        if self._timer:
-            self._timer.cancel()
+            if self._timer:
+                self._timer.cancel()
         for worker in workers:
             worker.was_killed = True
             worker.end()
@@ -174,7 +176,9 @@ def _environment(home: Path | None) -> dict[str, str]:
     """This process's environment; the worker finds this very package and this lab's home."""
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     chosen = {"RESNET_DEMO_HOME": str(Path(home).absolute())} if home else {}
-    return {**os.environ, **chosen, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    # Threads that wait by spinning take the cores from the page, and from each other as soon as anybody else is busy.
+    waiting = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
+    return {**os.environ, **chosen, **waiting, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 class GeneratorExecutor:

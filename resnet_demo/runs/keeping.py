@@ -27,6 +27,7 @@ def make_card(run: Run, data: Dataset, state: TrainState, validation: Validation
         "recipe": asdict(config.recipe), "length": asdict(config.length), "seed": config.seed,
         "step": state.step, "seconds": round(state.seconds, 3),
         "validation_accuracy": validation.accuracy if validation else None,
+        "validation_step": validation.step if validation else None,
         "validation_images": validation.images if validation else None,
         "versions": versions(), "created": now(),
         "licence": known.license if known else "that of the pictures it was trained on",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import RunRefused, UnknownRun
+from ..errors import DiskFull, RunRefused, UnknownRun
 from .config import RunConfig, new_id
 from .folder import Run
 
@@ -41,7 +41,11 @@ class RunStore:
                 break
             except FileExistsError:
                 config = replace(config, id=new_id(config.spec.name))
-        return self._remembered(Run.create(self.root / config.id, config))
+        try:
+            return self._remembered(Run.create(self.root / config.id, config))
+        except DiskFull:
+            (self.root / config.id).rmdir()
+            raise
 
     def _remembered(self, run: Run) -> Run:
         with self._lock:
