@@ -29,7 +29,7 @@ LAYERS = (
         "folders",
         "datasets",
     },
-    {"layers", "fitting", "timing", "tree", "evaluate", "intervals", "checkpoint"},
+    {"layers", "fitting", "timing", "tree", "exports", "evaluate", "intervals", "checkpoint"},
     {"state", "pace", "train", "predict", "explain", "plots"},
     {"runs"},
     {"verbs", "cli", "__main__"},
