@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .layers import layer_table
 from .preprocess import input_size
 from .state import TrainState
 
-QUICK_VALIDATION = (
-    1000  # pictures; the last validation of a run, and those at the end of an epoch without a clock, use all
-)
+QUICK_VALIDATION = 1000  # pictures; a run's last validation, and those that end an epoch without a clock, use all
+REASONS = (None, "stopped", "steps", "completed", "time")
 
 
 @dataclass
@@ -52,8 +52,17 @@ class Pace:
         if self.budget:
             self.next_validation = self._last + max(self.budget / 10, 10 * seconds)
 
+    def decide(self, should_stop: Callable[[], bool]) -> tuple[str | None, bool]:
+        """Why the run ends here, if it does, and whether to validate now; the same in every process of a run."""
+        reason = "stopped" if should_stop() else self.reason_to_end()
+        said, is_due = self.state.world.agree(REASONS.index(reason), self.is_validation_due())
+        return REASONS[int(said)], bool(is_due)
+
     def share(self) -> float:
-        """How much of the run the next update belongs to, 0 to 1."""
+        """How much of the run the next update belongs to, 0 to 1; the same in every process of a run."""
+        return self.state.world.agree(self._share())[0] if self.budget else self._share()
+
+    def _share(self) -> float:
         by_steps = self.state.step / self.total if self.total else 0.0
         if not self.budget:
             return by_steps

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from .augment import AUGMENT
 from .device import Compute
+from .distributed import World
 from .errors import ArchiveRefused, CheckpointRefused
 from .imagesets import Dataset, validation_split
 from .preprocess import Preprocess, fit_preprocess
@@ -60,14 +61,24 @@ class TrainState:
     epoch_loss: float = 0.0
     epoch_accuracy: float = 0.0
     epoch_batches: int = 0
+    world: World = World()
+    network: nn.Module | None = None
     SCALARS: tuple[str, ...] = field(
         default=("position", "step", "epoch", "seconds", "best_accuracy", "is_warm", "epoch_loss", "epoch_accuracy", "epoch_batches"),
         init=False, repr=False,
     )  # fmt: skip
 
+    def __post_init__(self) -> None:
+        self.network = self.network or self.world.around(self.model)
+
+    @property
+    def smallest_batch(self) -> int:
+        """Pictures that a batch must have: two for each process, since batch norm cannot learn from one."""
+        return 2 * self.world.size
+
     @property
     def steps_per_epoch(self) -> int:
-        return max(1, len(batch_sizes(len(self.images), self.plan.recipe.batch_size)))
+        return max(1, len(batch_sizes(len(self.images), self.plan.recipe.batch_size, self.smallest_batch)))
 
     @property
     def total_steps(self) -> int | None:
@@ -137,14 +148,14 @@ class TrainState:
             group["lr"] = lr
 
 
-def batch_sizes(images: int, batch_size: int) -> list[int]:
-    """The batches of one pass. A last one of a single picture is left out: batch norm cannot learn from it."""
+def batch_sizes(images: int, batch_size: int, smallest: int = 2) -> list[int]:
+    """The batches of one pass. A last one of fewer than `smallest` pictures is left out."""
     sizes = [batch_size] * (images // batch_size)
     rest = images % batch_size
-    return sizes + [rest] if rest > 1 else sizes
+    return sizes + [rest] if rest >= smallest else sizes
 
 
-def new_state(plan: Plan, data: Dataset) -> TrainState:
+def new_state(plan: Plan, data: Dataset, world: World = World()) -> TrainState:
     """A run that has not begun: fresh weights and random numbers from `plan.seed`, the data on the device.
 
     Raises: ArchiveRefused if there are too few pictures to train and validate on.
@@ -162,7 +173,7 @@ def new_state(plan: Plan, data: Dataset) -> TrainState:
         model=model,
         preprocess=fit_preprocess(recipe, images).to(compute.device),
         optimizer=optimizer,
-        generators=_generators(plan),
+        generators=_generators(plan, world.rank),
         images=images.to(compute.device),
         labels=data.train.labels[train_indices].to(compute.device),
         validation_images=data.train.images[scrambled].to(compute.device),
@@ -170,6 +181,7 @@ def new_state(plan: Plan, data: Dataset) -> TrainState:
         plateau=make_plateau(recipe, optimizer),
         scaler=torch.amp.GradScaler(compute.device) if compute.precision == "fp16" else None,
         is_warm=recipe.gentle_lr is None,
+        world=world,
     )
 
 
@@ -177,11 +189,14 @@ def _generator(device: str, seed: int) -> Generator:
     return torch.Generator(device=device).manual_seed(seed)
 
 
-def _generators(plan: Plan) -> dict[str, Generator]:
-    """One for the order of the pictures and one for each augmentation, so that leaving one out moves no other."""
+def _generators(plan: Plan, rank: int) -> dict[str, Generator]:
+    """One for the order of the pictures and one for each augmentation, so that leaving one out moves no other.
+
+    Processes share the order, and augment their own pictures by random numbers of their own.
+    """
     generators = {"order": _generator("cpu", plan.seed)}
     for index, name in enumerate(AUGMENT):
-        generators[name] = _generator(plan.compute.device, plan.seed + 1000 * (index + 1))
+        generators[name] = _generator(plan.compute.device, plan.seed + 1000 * (index + 1) + 100_000 * rank)
     return generators
 
 

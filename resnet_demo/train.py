@@ -39,11 +39,11 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
     state.model.train()
     reason = pace.reason_to_end() if state.step else None  # it may have been interrupted between its last step and its end
     while reason is None:
-        unread.add(*update(state, pace))
+        unread.add(*update(state, pace.share()))
         state.seconds = clock.now()
         pace.count_step()
-        reason = "stopped" if should_stop() else pace.reason_to_end()
-        if not (reason or unread.is_due() or pace.is_validation_due() or state.position == 0):
+        reason, is_validation_due = pace.decide(should_stop)
+        if not (reason or unread.is_due() or is_validation_due or state.position == 0):
             continue
         yield from unread.read(clock)
         if unread.has_diverged:
@@ -52,9 +52,9 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
         if state.position == 0:
             yield _close_epoch(state)
         is_for_now = reason == "stopped" and not state.plan.length.is_timed
-        if is_for_now and not pace.is_validation_due():
+        if is_for_now and not is_validation_due:
             yield CheckpointDue(state.step, False, round(state.seconds, 4))  # one more validation would tell it from a whole run
-        elif reason or pace.is_validation_due():
+        elif reason or is_validation_due:
             yield from _validate_and_save(state, pace, clock, is_last=reason is not None and not is_for_now)
             reason = "diverged" if pace.has_diverged else reason
             unread.forget_time(clock)
@@ -73,13 +73,13 @@ def _opening(state: TrainState) -> TrainEvent:
     )  # fmt: skip
 
 
-def update(state: TrainState, pace: Pace) -> tuple[Tensor, float, float]:
+def update(state: TrainState, share: float) -> tuple[Tensor, float, float]:
     """One step of gradient descent: the loss and accuracy of its batch (still on the device), its lr and its epoch."""
     recipe = state.plan.recipe
     images, labels = next_batch(state)
-    lr = set_lr(state, pace.share())
+    lr = set_lr(state, share)
     with state.plan.compute.autocast():
-        logits = state.model(state.plan.compute.arrange(state.preprocess(images)))
+        logits = state.network(state.plan.compute.arrange(state.preprocess(images)))
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     state.optimizer.zero_grad(set_to_none=True)
     if state.scaler is None:
@@ -91,7 +91,7 @@ def update(state: TrainState, pace: Pace) -> tuple[Tensor, float, float]:
         state.scaler.update()
     state.step += 1
     accuracy = (logits.detach().argmax(1) == labels).float().mean()
-    return torch.stack((loss.detach().float(), accuracy)), lr, _epochs_done(state)
+    return state.world.average(torch.stack((loss.detach().float(), accuracy))), lr, _epochs_done(state)
 
 
 def _epochs_done(state: TrainState) -> float:
@@ -102,12 +102,13 @@ def next_batch(state: TrainState) -> tuple[Tensor, Tensor]:
     """The next augmented uint8 pictures and their labels. `position` returns to 0 when a pass is over."""
     if state.position == 0:
         state.permutation = torch.randperm(len(state.images), generator=state.generators["order"])
-    chosen = state.permutation[state.position : state.position + state.plan.recipe.batch_size].to(state.images.device)
+    batch = state.permutation[state.position : state.position + state.plan.recipe.batch_size]
+    chosen = state.world.share_of(batch).to(state.images.device)
     images, labels = state.images[chosen], state.labels[chosen]
     for name in state.plan.recipe.augment:
         images = AUGMENT[name](images, state.generators[name])
-    state.position += len(chosen)
-    if len(state.images) - state.position < 2:
+    state.position += len(batch)
+    if len(state.images) - state.position < state.smallest_batch:
         state.position = 0
     return images, labels
 
@@ -189,12 +190,12 @@ def _validate_and_save(state: TrainState, pace: Pace, clock: Clock, *, is_last: 
     start = clock.now()
     images = pace.validation_images(is_last=is_last)
     deadline = clock.start + pace.budget - clock.before if is_last and pace.budget else math.inf
-    losses, hits = measure(state, images, deadline)
+    losses, hits = measure(state, images, deadline) if state.world.is_first else (torch.zeros(1), torch.zeros(1))
     state.seconds = clock.now()
     pace.count_validation(state.seconds - start, images)
     loss, accuracy = losses.mean().item(), hits.mean().item()
-    if not math.isfinite(loss):
-        pace.has_diverged = True
+    (pace.has_diverged,) = map(bool, state.world.agree(not math.isfinite(loss)))
+    if pace.has_diverged:
         return
     epochs = state.epoch + state.position / len(state.images)
     yield Validation(state.step, round(epochs, 6), loss, accuracy, len(hits), round(state.seconds, 4))
