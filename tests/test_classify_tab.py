@@ -231,9 +231,26 @@ def test_the_second_look_computes_nothing(lab, pictures, monkeypatch):
     do = Handlers(lab)
     do.show(hand(), clicked(show="some"), silent)
     monkeypatch.setattr(gradebook, "evaluate", lambda *args, **options: pytest.fail("computed again"))
-    figures, strip = do.show(hand(), clicked(show="mistakes"), silent)
-    assert "mistakes" in strip and "on 60 test pictures" in do.grade(hand())
+    assert "mistakes" in do.show(hand(), clicked(show="mistakes"), silent)[1]
+    assert "on 60 test pictures" in do.grade(hand())
+    figures, _ = do.show(hand(), clicked(show="mistakes", of=""), silent)
     assert figures == gr.skip()
+
+
+def test_clicks_mean_the_weights_whose_figures_are_on_show(lab, pictures, monkeypatch):
+    run = add_run(lab, "running", "2026-01-01T00:00:00")
+    monkeypatch.setattr(type(lab.store.get(run)), "is_held", lambda run: True)
+    do = Handlers(lab)
+    figures, _ = do.show(hand(run), clicked(show="some"), silent)
+    token = re.search(r"&quot;of&quot;: &quot;(\w+)&quot;", figures)[1]
+    write_checkpoint(lab.store.get(run).last_path, seed=99, more="newer weights")
+    monkeypatch.setattr(gradebook, "evaluate", lambda *args, **options: pytest.fail("computed again"))
+    assert do.show(hand(run), clicked(show="mistakes", of=token), silent)[0] == gr.skip()
+    assert do.take_from_strip(hand(run), clicked(picture=0, of=token)).size == (280, 280)
+    assert "Try it on" in do.grade(hand(run))
+    other = add_run(lab, "stopped", "2026-01-02T00:00:00")
+    with pytest.raises(pytest.fail.Exception):
+        do.show(hand(other), clicked(show="mistakes", of=token), silent)
 
 
 def test_an_unfinished_run_is_judged_on_validation_and_never_on_test(lab, pictures):

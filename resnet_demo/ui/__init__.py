@@ -21,7 +21,7 @@ from .theme import STYLE, theme
 
 __all__ = ["Lab", "Page", "build_app", "launch_options", "open_lab"]
 
-HOUR = 3600
+LOOK_EVERY, OLDEST = 600, 2900  # seconds: an upload is gone within the hour
 LARGEST_UPLOAD = "200mb"
 LARGEST_REQUEST = 210_000_000
 
@@ -29,7 +29,7 @@ LARGEST_REQUEST = 210_000_000
 def build_app(lab: Lab | None = None) -> gr.Blocks:
     """The whole page over `lab` (default: the one at home), queue set up, not yet launched."""
     lab = lab or open_lab()
-    with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(HOUR, HOUR)) as demo:
+    with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(LOOK_EVERY, OLDEST)) as demo:
         add_endpoints(lab)  # first, so that no handler of a tab takes their names
         chip, copy = frame.head()
         bar = frame.hand_bar(copy)

@@ -78,15 +78,9 @@ class Handlers:
             entry = shelf.chosen(self.lab, held)
             if entry is None:
                 return quiet(say("classify.no_grades", held.lang))
-            return self._grades(entry, held.lang)
+            return _figures(entry, gradebook.known(entry), held.lang)
         except LabError as error:
             return alert(str(error))
-
-    def _grades(self, entry: shelf.Entry, lang: str) -> str:
-        grades = gradebook.known(entry)
-        return _why_validation(entry, lang) + (
-            confusion.grades_html(grades, lang) if grades else _ask_to_measure(entry, lang)
-        )
 
     def show(
         self,
@@ -103,10 +97,11 @@ class Handlers:
         def tell(what: str, share: float | None) -> None:
             progress(share or 0.0, desc=say("classify.testing", held.lang) if what == "testing" else what)
 
-        was_known = gradebook.known(entry) is not None
-        found = gradebook.measure(self.lab, entry, tell)
-        figures = gr.skip() if was_known else self._grades(entry, held.lang)  # so that the cell in hand stays marked
-        return figures, strip_for(found, asked, held.lang)
+        found = gradebook.measure(self.lab, entry, tell, _token(asked))
+        strip = strip_for(found, asked, held.lang)
+        if "of" in asked:  # the figures are on show, and stay, with the cell in hand marked
+            return gr.skip(), strip
+        return _figures(entry, found.grades, held.lang), strip
 
     def take_example(self, hand: str, event: gr.EventData) -> Image.Image:
         """The picture of the sheet that was clicked."""
@@ -122,8 +117,9 @@ class Handlers:
         entry = shelf.chosen(self.lab, Hand.of(hand))
         if entry is None:
             return None
-        images = gradebook.measure(self.lab, entry, lambda what, share: None).images.images
-        return examples.enlarged(images[_index(sent(event), "picture", len(images))])
+        asked = sent(event)
+        images = gradebook.measure(self.lab, entry, lambda what, share: None, _token(asked)).images.images
+        return examples.enlarged(images[_index(asked, "picture", len(images))])
 
 
 def strip_for(found: gradebook.Answers, asked: dict[str, Any], lang: str) -> str:
@@ -156,6 +152,11 @@ def sent(event: gr.EventData) -> dict[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
+def _token(asked: dict[str, Any]) -> str:
+    token = asked.get("of")
+    return token if isinstance(token, str) else ""
+
+
 def _index(asked: dict[str, Any], key: str, count: int) -> int:
     value = asked.get(key)
     if type(value) is not int or not 0 <= value < count:
@@ -170,8 +171,10 @@ def _or_none(find: Any) -> Any:
         return None
 
 
-def _why_validation(entry: shelf.Entry, lang: str) -> str:
-    return "" if entry.is_finished else quiet(say("classify.why_validation", lang))
+def _figures(entry: shelf.Entry, grades: gradebook.Grades | None, lang: str) -> str:
+    """The figures, or the button that has them computed; for an unfinished run with the reason for validation."""
+    why = "" if entry.is_finished else quiet(say("classify.why_validation", lang))
+    return why + (confusion.grades_html(grades, lang) if grades else _ask_to_measure(entry, lang))
 
 
 def _ask_to_measure(entry: shelf.Entry, lang: str) -> str:

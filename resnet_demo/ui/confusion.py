@@ -23,13 +23,17 @@ ON_SHEET = 64
 def grades_html(grades: Grades, lang: str = "en") -> str:
     """The headline, then table and matrix side by side, then the ways to see the pictures."""
     body = f'<div class="tables">{table_html(grades, lang)}{_confusions_html(grades, lang)}</div>'
-    asks = "".join(_ask(what, lang) for what in ("mistakes", "some"))
+    asks = "".join(_ask(grades, what, lang) for what in ("mistakes", "some"))
     return f'{headline_html(grades, lang)}{body}<div class="asks">{asks}</div>'
 
 
-def _ask(what: str, lang: str) -> str:
+def _ask(grades: Grades, what: str, lang: str) -> str:
     words = escape(say(f"classify.show_{what}", lang, count=ON_SHEET))
-    return f'<button type="button" class="ask" {send({"show": what})}>{words}</button>'
+    return f'<button type="button" class="ask" {_ask_for(grades, what)}>{words}</button>'
+
+
+def _ask_for(grades: Grades, what: str, **which: int) -> str:
+    return send({"show": what, **which, "of": grades.token})
 
 
 def headline_html(grades: Grades, lang: str = "en") -> str:
@@ -59,10 +63,8 @@ def _class_row(grades: Grades, index: int, lang: str) -> str:
     confused = "–"
     if found := grades.most_confused_with(index):
         words = escape(say("classify.confused_with", lang, name=grades.classes[found[0]], count=found[1]))
-        confused = (
-            f'<button type="button" {send({"show": "cell", "true": index, "predicted": found[0]})}>{words}</button>'
-        )
-    button = f'<button type="button" {send({"show": "class", "true": index})}>{name}</button>'
+        confused = f'<button type="button" {_ask_for(grades, "cell", true=index, predicted=found[0])}>{words}</button>'
+    button = f'<button type="button" {_ask_for(grades, "class", true=index)}>{name}</button>'
     accuracy = f"{correct / n:.3f}" if n else "–"
     return (
         f'<tr><th scope="row">{button}</th><td class="number">{n:,}</td><td class="number">{correct:,}</td>'
@@ -99,7 +101,7 @@ def _cell(grades: Grades, true: int, predicted: int) -> str:
     kind = "right" if true == predicted else "wrong" if count else "none"
     strength = share if true == predicted else min(1.0, 2.5 * share) ** 0.7
     title = escape(f"{grades.classes[true]} → {grades.classes[predicted]}: {count:,}")
-    attributes = send({"show": "cell", "true": true, "predicted": predicted})
+    attributes = _ask_for(grades, "cell", true=true, predicted=predicted)
     stop = 0 if true == predicted == 0 else -1
     return (
         f'<td role="gridcell" tabindex="{stop}" class="{kind}" style="--s:{strength:.2f}" title="{title}" {attributes}>'
@@ -118,7 +120,7 @@ def pairs_html(grades: Grades, lang: str = "en") -> str:
     rows = []
     for count, true, predicted in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:]))[:MOST_PAIRS]:
         words = say("classify.taken_for", lang, true=grades.classes[true], predicted=grades.classes[predicted])
-        ask = send({"show": "cell", "true": true, "predicted": predicted})
+        ask = _ask_for(grades, "cell", true=true, predicted=predicted)
         rows.append(
             f'<tr><td><button type="button" {ask}>{escape(words)}</button></td><td class="number">{count:,}</td></tr>'
         )
@@ -146,7 +148,7 @@ def _figure(answers: Answers, index: int, lang: str) -> str:
     alt = escape(say(f"classify.strip_{kind}", lang, true=true, predicted=predicted, sure=sure))
     is_really = "" if kind == "right" else f"<small>{escape(say('classify.is_really', lang, true=true))}</small>"
     return (
-        f'<button type="button" class="{kind}" title="{alt}" {send({"picture": index})}>'
+        f'<button type="button" class="{kind}" title="{alt}" {send({"picture": index, "of": answers.grades.token})}>'
         f'<img src="{png_address(answers.images.images[index])}" alt="{alt}">'
         f"<span>{escape(predicted)} {sure}</span>{is_really}</button>"
     )

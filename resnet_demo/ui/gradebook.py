@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -13,14 +15,14 @@ import torch
 from ..checkpoint import Checkpoint, read_card
 from ..datasets import DATASETS, availability, fallback, load_data
 from ..errors import DataUnavailable
-from ..evaluate import Evaluation, align_labels, evaluate
+from ..evaluate import align_labels, evaluate
 from ..imagesets import ImageSet, validation_split
 from ..verbs import with_channels
 from .page import Lab
 from .shelf import Entry, opened, signature
 from .words import dataset_title
 
-KEPT = 24  # measured results; each is 120 kB for 10,000 pictures
+KEPT = 24  # measured results; each is 200 kB for 10,000 pictures, which they share
 Progress = Callable[[str, "float | None"], None]
 
 
@@ -28,13 +30,15 @@ Progress = Callable[[str, "float | None"], None]
 class Grades:
     """The figures of one checkpoint on one set of pictures. `split` is `test` or `validation`.
 
-    `confusion[true][predicted]` counts, in label order; `data` is the data set's title.
+    `confusion[true][predicted]` counts, in label order; `data` is the data set's title. `token` names what was measured
+    here, so that a later click means the same weights; it is empty for what a card tells.
     """
 
     split: str
     data: str
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
+    token: str = ""
 
     @property
     def n(self) -> int:
@@ -61,8 +65,9 @@ class Grades:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """A checkpoint's answers to the pictures themselves, in their order."""
+    """A checkpoint's answers to the pictures themselves, in their order. `key` is the checkpoint's."""
 
+    key: str
     grades: Grades
     images: ImageSet
     labels: torch.Tensor
@@ -94,9 +99,9 @@ class Answers:
         return indices[order].tolist()
 
 
-_kept: OrderedDict[tuple[Any, ...], tuple[Grades, Evaluation]] = OrderedDict()
+_kept: OrderedDict[str, Answers] = OrderedDict()
 _lock = threading.Lock()
-_measuring: dict[tuple[Any, ...], threading.Lock] = {}
+_measuring: dict[str, threading.Lock] = {}
 
 
 def known(entry: Entry) -> Grades | None:
@@ -104,9 +109,8 @@ def known(entry: Entry) -> Grades | None:
     card = read_card(entry.path)
     if entry.is_finished and (grades := from_card(card)):
         return grades
-    with _lock:
-        found = _kept.get(_key(entry))
-    return found[0] if found else None
+    found = _find(_token(entry))
+    return found.grades if found else None
 
 
 def from_card(card: dict[str, Any]) -> Grades | None:
@@ -119,44 +123,56 @@ def from_card(card: dict[str, Any]) -> Grades | None:
     return Grades("test", title, classes, tuple(tuple(int(count) for count in row) for row in confusion))
 
 
-def measure(lab: Lab, entry: Entry, progress: Progress) -> Answers:
+def measure(lab: Lab, entry: Entry, progress: Progress, token: str = "") -> Answers:
     """The checkpoint's answers to its test set, or to the validation pictures while its run is unfinished.
 
-    Computed once for a file; whoever asks for the same one meanwhile waits for it.
+    Computed once for a file; whoever asks for the same one meanwhile waits for it. `token` asks for the answers that
+    figures on show were made from, though the run may have newer weights by now.
     Raises: DataUnavailable, DownloadFailed, CheckpointRefused, ClassesDiffer.
     """
-    key = _key(entry)
+    found = _find(token)
+    if found is not None and found.key == entry.key:
+        return found
+    token = _token(entry)
     with _lock:
-        lock = _measuring.setdefault(key, threading.Lock())
+        lock = _measuring.setdefault(token, threading.Lock())
     with lock:
-        checkpoint = opened(entry.path)
-        images, title = pictures(lab, entry, checkpoint, progress)
-        with _lock:
-            found = _kept.get(key)
-        if found is None or len(found[1].predicted) != len(images):
-            found = _measured(entry, checkpoint, images, title, progress)
-            _keep(key, found)
-    grades, evaluation = found
-    return Answers(grades, images, align_labels(checkpoint, images), evaluation.predicted, evaluation.confidence)
+        found = _find(token)
+        if found is None:
+            found = _measured(lab, entry, token, progress)
+            _keep(token, found)
+    return found
 
 
-def _measured(
-    entry: Entry, checkpoint: Checkpoint, images: ImageSet, title: str, progress: Progress
-) -> tuple[Grades, Evaluation]:
+def _measured(lab: Lab, entry: Entry, token: str, progress: Progress) -> Answers:
+    checkpoint = opened(entry.path)
+    images, title = pictures(lab, entry, checkpoint, progress)
     evaluation = evaluate(checkpoint, images, progress=lambda share: progress("testing", share))
     confusion = tuple(tuple(row) for row in evaluation.confusion)
-    return Grades(split_of(entry), title, tuple(checkpoint.classes), confusion), evaluation
+    grades = Grades(split_of(entry), title, tuple(checkpoint.classes), confusion, token)
+    return Answers(
+        entry.key, grades, images, align_labels(checkpoint, images), evaluation.predicted, evaluation.confidence
+    )
 
 
-def _keep(key: tuple[Any, ...], found: tuple[Grades, Evaluation]) -> None:
+def _find(token: str) -> Answers | None:
     with _lock:
-        _kept[key] = found
+        if token in _kept:
+            _kept.move_to_end(token)
+        return _kept.get(token)
+
+
+def _keep(token: str, found: Answers) -> None:
+    with _lock:
+        _kept[token] = found
         while len(_kept) > KEPT:
             _measuring.pop(_kept.popitem(last=False)[0], None)
 
 
-def _key(entry: Entry) -> tuple[Any, ...]:
-    return (*signature(entry.path), entry.dataset, split_of(entry))
+def _token(entry: Entry) -> str:
+    """Names these weights and the pictures they are judged by."""
+    words = repr((*signature(entry.path), entry.dataset, split_of(entry)))
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def split_of(entry: Entry) -> str:
@@ -175,10 +191,14 @@ def pictures(lab: Lab, entry: Entry, checkpoint: Checkpoint, progress: Progress)
     """The pictures to judge the checkpoint by, and their data set's title."""
     channels, side, _ = checkpoint.shape
     loaded = load_data(_source(lab, entry), side=side, root=lab.root, progress=progress)
-    images = loaded.test
-    if not entry.is_finished:
-        images = loaded.train.subset(validation_split(loaded.train.labels)[1])
+    images = loaded.test if entry.is_finished else _validation(loaded.train)
     return with_channels(images, channels), loaded.title
+
+
+@lru_cache(maxsize=2)
+def _validation(train: ImageSet) -> ImageSet:
+    """The pictures that training on `train` keeps for validation; one copy for all that are judged by them."""
+    return train.subset(validation_split(train.labels)[1])
 
 
 def _source(lab: Lab, entry: Entry) -> str:
