@@ -23,9 +23,11 @@ const say = (node, text) => { if (node.textContent !== text) node.textContent = 
 const show = (node, yes) => { if (node.hidden === yes) node.hidden = !yes; };
 
 // ---- numbers -------------------------------------------------------------------------------------------------------
-function ticks(most, wanted) {
+const CLOCK = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
+function ticks(most, wanted, isTime = false) {
   const rough = most / wanted, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map(m => m * power).find(s => s >= rough * 0.999);
+  const steps = isTime && rough <= CLOCK.at(-1) && rough > 0.5 ? CLOCK : [1, 2, 2.5, 5, 10].map(m => m * power);
+  const step = steps.find(s => s >= rough * 0.999);
   return Array.from({length: Math.floor(most / step + 1e-6) + 1}, (_, i) => +(i * step).toPrecision(10));
 }
 const short = value => value >= 1000 ? value.toLocaleString("en-US") : String(+value.toPrecision(6));
@@ -43,7 +45,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
   const dots = draw("path", "validation-dots", plot), test = draw("path", "test", plot);
   const best = draw("circle", "best", svg, {r: 6}), cross = draw("line", "cross", svg);
   const xTitle = draw("text", "axis-title", svg, {"text-anchor": "middle"});
-  const testLabel = draw("text", "test-label", svg, {"text-anchor": "end"});
+  const testLabel = draw("text", "test-label", svg, {"text-anchor": "start"});
   const tip = make("div", "tip", figure);
   tip.hidden = true;
   let scale = null;
@@ -55,7 +57,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
     return found;
   }
   function axes(x, y, width, height, data) {
-    const across = ticks(x.most, width > 420 ? 6 : 4), up = ticks(y.most, wanted), floor = height - MARGIN.bottom;
+    const across = ticks(x.most, width > 420 ? 6 : 4, data.x === "seconds"), up = ticks(y.most, wanted), floor = height - MARGIN.bottom;
     const rules = pool("rule", up.length, "line"), left = pool("y-tick", up.length, "text");
     up.forEach((value, i) => {
       set(rules[i], {x1: MARGIN.left, x2: width - MARGIN.right, y1: y.at(value), y2: y.at(value)});
@@ -82,10 +84,10 @@ function chart(parent, {name, title, tall, lines, wanted}) {
   function render(data, isPlain) {
     const width = figure.clientWidth;
     if (!width) return;
-    const height = tall ? Math.round(Math.min(460, Math.max(220, width * 0.52))) : 110;
+    const height = tall ? Math.round(Math.min(480, Math.max(240, width * 0.6))) : 110;
     const last = Math.max(data.train.x.at(-1) ?? 0, data.validation.x.at(-1) ?? 0), most = data.x_max === null ? Math.max(last * 1.05, 10) : Math.max(data.x_max, last);
     const inner = width - MARGIN.left - MARGIN.right, deep = height - MARGIN.top - MARGIN.bottom;
-    const top = name === "loss" ? data.loss_max : name === "accuracy" ? 1 : Math.max(1e-6, ...data.train.lr) * 1.05;
+    const top = name === "loss" ? data.loss_max : name === "accuracy" ? 1 : (Math.max(0, ...data.train.lr) || 0.1) * 1.05;
     const x = {most, at: v => MARGIN.left + inner * v / most, back: px => (px - MARGIN.left) / inner * most};
     const y = {most: top, at: v => MARGIN.top + deep * (1 - v / top)};
     scale = {x, y, height, data};
@@ -104,7 +106,7 @@ function chart(parent, {name, title, tall, lines, wanted}) {
     const tested = name === "accuracy" && data.test !== null;
     set(test, {d: tested ? `M${MARGIN.left} ${y.at(data.test)}H${width - MARGIN.right}` : ""});
     say(testLabel, tested ? `${words.test} ${three(data.test)}` : "");
-    if (tested) set(testLabel, {x: width - MARGIN.right - 2, y: y.at(data.test) - 7});
+    if (tested) set(testLabel, {x: MARGIN.left + 4, y: y.at(data.test) - 7});
   }
   function point(index, one) {
     if (index === null || !scale || !scale.data.train.x.length) { cross.style.display = "none"; tip.hidden = true; return; }

@@ -16,6 +16,7 @@ from .failures import guarded
 from .hand import Hand
 from .page import Lab, Page
 from .strings import label, say
+from .watch import RECORDED, recordings
 from .words import accuracy, clock_words, dataset_title, model_title
 
 # `lang` is left out of links: it belongs to the reader.
@@ -92,6 +93,10 @@ def holding(lab: Lab, hand: Hand, run_id: str) -> Hand:
 
     Raises: UnknownRun, RunRefused.
     """
+    name = run_id.removeprefix(RECORDED)
+    if name in recordings() and name != run_id:
+        card = recordings()[name]
+        return hand.with_(run="", checkpoint=name, model=card["model"], dataset=card["dataset"])
     run = lab.store.get(run_id)
     config = run.config
     checkpoint = run.id if run.checkpoint() and not run.status().is_active else ""
@@ -119,6 +124,8 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
     name = say(
         "frame.shipped" if is_shipped else "frame.run_of", hand.lang, name=entry.key, when=clock_words(entry.created)
     )
+    if entry.state == "running":
+        return say("frame.still_training", hand.lang, name=name)
     if entry.accuracy is None:
         return name
     where = "frame.on_test" if entry.is_finished else "frame.on_validation"

@@ -64,6 +64,7 @@ def _executor(root: Path) -> Executor:
         return ProcessExecutor(root, preload="fashion-mnist")
     import spaces
 
+    from ..runs.estimates import gpu_seconds
     from ..runs.execute import perform
 
-    return GeneratorExecutor(spaces.GPU(duration=60)(perform))
+    return GeneratorExecutor(spaces.GPU(duration=gpu_seconds)(perform))

@@ -135,20 +135,20 @@ def recordings() -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=32)
 def recorded(name: str) -> dict[str, Any]:
     """The view of a shipped checkpoint's own training."""
-    if name not in recordings():
+    card = recordings().get(name)
+    if card is None:
         return nothing()
-    card = recordings()[name]
     history = History.of(replay((SHIPPED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()))
-    ended = history.finished
     length = seconds_words(history.seconds) + (f", {say('train.steps', n=history.step)}" if history.step else "")
     return {
         **nothing(),
-        "version": name, "key": name, "run": "", "state": "recorded",
+        "version": name, "key": name, "run": RECORDED + name, "state": "recorded",
+        "can_classify": (SHIPPED / f"{name}.safetensors").is_file(),
         "title": say("train.title", model=model_title(card["model"]), data=dataset_title(card["dataset"])),
         "status": say("train.recorded", length=length, recipe=card.get("recipe", {}).get("name", "")),
         "is_plain": card["model"].startswith("plain"),
         "summary": summary_words(history), "curves": curves(history),
-        "ending": _tested_words(history, card["dataset"]) if ended else "",
+        "ending": _tested_words(history, card["dataset"]),
     }  # fmt: skip
 
 

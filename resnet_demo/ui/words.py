@@ -25,9 +25,9 @@ def dataset_title(name: str) -> str:
 
 
 def seconds_words(seconds: float) -> str:
-    """41 s, 2 min 5 s, 1 h 12 min."""
+    """41 s, 90 s, 2 min 5 s, 1 h 12 min."""
     whole = max(0, round(seconds))
-    if whole < 60:
+    if whole < 100:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
