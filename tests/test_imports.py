@@ -13,10 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "resnet_demo"
 LAYERS = (
     {"errors"},
+    {"architecture", "custom"},
     {"events", "specs", "recipes", "home"},
     {
         "resnet",
         "device",
+        "distributed",
         "preprocess",
         "augment",
         "fetch",

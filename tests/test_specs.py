@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from resnet_demo.custom import CLASSES, MOST_BLOCKS, STEMS, branch_weights, own_name, own_parts
 from resnet_demo.errors import InvalidSpec, UnknownModel
-from resnet_demo.specs import FAMILIES, MODELS, SMALL_STEM, ResNetSpec, find_model, plain_twin
+from resnet_demo.specs import (
+    BLOCKS,
+    FAMILIES,
+    MODELS,
+    SHORTCUTS,
+    SMALL_STEM,
+    ResNetSpec,
+    find_model,
+    is_model,
+    plain_twin,
+    spec_from_dict,
+)
 
 TABLE = """
     resnet20 resnet32 resnet44 resnet56 resnet110 resnet18 resnet34 resnet50 resnet101 resnet152
@@ -118,3 +132,66 @@ def test_what_cannot_be_built_gets_a_sentence(changes, sentence):
 
 def test_narrowing_is_fine_with_a_projection():
     assert spec(widths=(64, 32, 16), shortcut="projection").depth == 20
+
+
+@st.composite
+def own_names(draw) -> str:
+    """Names of networks of one's own, most of which can be built."""
+    stages = draw(st.integers(1, 6))
+    numbers = lambda least, most: st.lists(st.integers(least, most), min_size=stages, max_size=stages)  # noqa: E731
+    return own_name(
+        draw(st.sampled_from(tuple(BLOCKS))), draw(numbers(0, 101)), draw(numbers(0, 600)),
+        draw(st.sampled_from(tuple(STEMS))), draw(st.sampled_from(SHORTCUTS)), draw(st.none() | st.integers(0, 1001)),
+    )  # fmt: skip
+
+
+@given(name=own_names())
+def test_an_own_network_is_its_name_or_a_sentence(name):
+    try:
+        spec = find_model(name)
+    except InvalidSpec as error:
+        assert str(error).startswith("This network cannot be built: ") and not is_model(name)
+        return
+    assert is_model(name) and spec.name == own_name(**own_parts(spec.name)) and find_model(spec.name) == spec
+    assert spec_from_dict(asdict(spec)) == spec and sum(spec.blocks_per_stage) <= MOST_BLOCKS
+    twin = plain_twin(spec)
+    assert twin.is_plain and find_model(twin.name) == twin and twin.depth == spec.depth
+
+
+@given(text=st.text(max_size=60))
+def test_any_other_text_is_no_own_network(text):
+    for name in (text, f"custom:{text}"):
+        assert name in MODELS or not is_model(name)
+
+
+def test_an_own_network_says_what_it_is():
+    spec = find_model("custom:bottleneck-2.3-16.032-imagenet-projection_all-7")
+    assert spec.name == "custom:bottleneck-2.3-16.32-imagenet-projection_all-7"
+    assert (spec.block, spec.blocks_per_stage, spec.widths) == ("bottleneck", (2, 3), (16, 32))
+    assert (spec.shortcut, spec.num_classes, spec.input, spec.depth) == ("projection_all", 7, (3, 224, 224), 17)
+    assert spec.stem.width == 16 and spec.stem.pool and spec.family == "custom"
+    assert find_model("custom:basic-1-8-cifar-none-10").name == "custom:basic-1-8-cifar-none"
+    assert set(CLASSES) == set(STEMS)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    (
+        ("custom:", "does not say custom:BLOCK-BLOCKS-WIDTHS-STEM-SHORTCUT, such as custom:basic"),
+        ("custom:basic-2-16-cifar-none" + "-1" * 80, "does not say"),
+        ("custom:basic-2.2-16-cifar-none", "two lists of the same length"),
+        ("custom:basic-2-16-vgg-none", "stem is 'vgg' and must be one of cifar, imagenet"),
+        ("custom:dense-2-16-cifar-none", "block is 'dense'"),
+        ("custom:basic-2-0-cifar-none", "each must be 1 to 4096"),
+        ("custom:basic-2-16-cifar-magic", "shortcut is 'magic'"),
+        ("custom:basic-100.100.100.1-8.8.8.8-cifar-none", "301 blocks"),
+        ("custom:bottleneck-99-2048-cifar-none", "million weights"),
+    ),
+)
+def test_an_own_network_that_cannot_be_built_gets_a_sentence(name, sentence):
+    with pytest.raises(InvalidSpec, match=re.escape(sentence)):
+        find_model(name)
+
+
+def test_the_weights_of_the_branches_are_counted_right():
+    assert branch_weights(MODELS["resnet20"]) == 269_722 - 432 - 650 - 19 * 2 * 16 - 6 * 2 * 16 - 6 * 2 * 48

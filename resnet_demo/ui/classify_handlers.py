@@ -14,7 +14,7 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..pictures import Source, open_picture
 from ..predict import classify
-from ..specs import MODELS
+from ..specs import is_model
 from . import answers, confusion, examples, gradebook, shelf
 from .hand import Hand
 from .markup import alert, quiet, send
@@ -34,7 +34,7 @@ class Handlers:
         """The hand with that checkpoint, and with the model and data that belong to it."""
         entry = shelf.find(self.lab, str(key))
         changes = {"checkpoint": entry.key}
-        changes |= {"model": entry.model} if entry.model in MODELS else {}
+        changes |= {"model": entry.model} if is_model(entry.model) else {}
         changes |= {"dataset": entry.dataset} if entry.dataset in DATASETS else {}
         return Hand.of(hand).with_(**changes).to_json()
 

@@ -11,7 +11,7 @@ import gradio as gr
 from .. import __version__
 from ..datasets import DATASETS
 from ..errors import LabError
-from ..specs import MODELS
+from ..specs import is_model
 from .failures import guarded
 from .hand import Hand
 from .page import Lab, Page
@@ -100,7 +100,7 @@ def holding(lab: Lab, hand: Hand, run_id: str) -> Hand:
     run = lab.store.get(run_id)
     config = run.config
     checkpoint = run.id if run.checkpoint() and not run.status().is_active else ""
-    known = {"model": config.spec.name} if config.spec.name in MODELS else {}
+    known = {"model": config.spec.name} if is_model(config.spec.name) else {}
     known |= {"dataset": config.data} if config.data in DATASETS else {}
     return hand.with_(run=run.id, checkpoint=checkpoint, **known)
 

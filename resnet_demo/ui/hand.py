@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from ..datasets import DATASETS
-from ..specs import MODELS
+from ..specs import is_model
 from .strings import LANGUAGES
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.@-]*(/[\w.@-]+)*")  # no absolute path, no drive, no hidden file
@@ -49,7 +49,7 @@ class Hand:
 
 def _known(values: dict[str, Any]) -> dict[str, str]:
     checks = {
-        "model": MODELS.__contains__,
+        "model": is_model,
         "dataset": DATASETS.__contains__,
         "checkpoint": _is_plain_name,
         "run": _is_plain_name,

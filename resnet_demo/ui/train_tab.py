@@ -16,12 +16,17 @@ from .frame import holding
 from .hand import Hand
 from .page import Page
 from .run_table import RunTable
-from .strings import label, say
+from .strings import label
 from .strips import strip_html
 from .watch import Watch, line_words, recording_for
 from .words import dataset_title, model_title
 
 CURVES = Path(__file__).with_name("curves.js")
+# Where the columns are stacked, the run would begin out of sight.
+SHOW_RUN = """() => {
+  const view = document.querySelector("#run-view");
+  if (window.innerWidth <= 700 && view) view.scrollIntoView({block: "start"});
+}"""
 WORDS = (
     "stop", "classify", "progress", "log", "loss", "accuracy", "batch", "smoothed", "validation", "best", "test",
     "step", "seconds", "reconnecting",
@@ -45,7 +50,8 @@ def build(page: Page) -> None:
 def _form() -> tuple[dict[str, Any], gr.Button, gr.HTML, gr.HTML]:
     """-> (the controls by TrainForm's field names, Start, the line beside it, the strip of pictures)"""
     models = [(model_title(name), name) for name in MODELS]
-    form = {"model": gr.Dropdown(models, value="resnet20", label=label("train.model"), elem_id="train-model")}
+    own = {"allow_custom_value": True}  # a network of one's own has a name that is in no list
+    form = {"model": gr.Dropdown(models, value="resnet20", label=label("train.model"), elem_id="train-model", **own)}
     data = [(dataset_title(name), name) for name in DATASETS]
     form["dataset"] = gr.Dropdown(data, value="fashion-mnist", label=label("train.dataset"), elem_id="train-dataset")
     strip = gr.HTML("", elem_id="train-strip")
@@ -89,11 +95,12 @@ def _more() -> dict[str, Any]:
 
 
 def _recipe_help(name: str) -> str:
-    return say("train.recipe_help", source=find_recipe(name).source)
+    source = find_recipe(name).source
+    return f"{source[0].upper()}{source[1:]}."
 
 
 def _view(watch: Watch) -> gr.HTML:
-    async def snapshot(asked: list[str]) -> str | None:
+    def snapshot(asked: list[str]) -> str | None:
         shown, since = (*map(str, asked), "", "")[:2]
         return watch.snapshot(shown, since)
 
@@ -171,10 +178,11 @@ def _wire_runs(
         return f"<p>{line_words(lab)}</p>", table.html(Hand.of(hand).run)
 
     inputs = {"hand": page.hand, **form}
-    start.click(
+    started = start.click(
         guarded(begin), outputs=page.hand, inputs_kwargs=inputs, concurrency_id="control", concurrency_limit=1,
         show_progress="hidden", api_visibility="private",
     )  # fmt: skip
+    started.success(None, None, None, js=SHOW_RUN, **QUIET)
     view.stop(guarded(stop), None, None, **QUIET)
     view.classify(guarded(classify), page.hand, [page.hand, page.tabs], **QUIET)
     view.ended(guarded(ended), page.hand, page.hand, **QUIET)

@@ -7,13 +7,16 @@ from datetime import datetime
 
 from ..datasets import DATASETS
 from ..recipes import Length
-from ..specs import MODELS
+from ..specs import MODELS, find_model, is_model
 from .strings import say
 
 
 def model_title(name: str) -> str:
-    """How the field writes a model's name: ResNet-20, Plain-56, ResNet-18-cifar."""
+    """How the field writes a model's name: ResNet-20, Plain-56, ResNet-18-cifar, Own ResNet-14."""
     spec = MODELS.get(name)
+    if spec is None and is_model(name):
+        own = find_model(name)
+        return say("model.own_plain" if own.is_plain else "model.own_residual", depth=own.depth)
     kind = "Plain" if name.startswith("plain") else "ResNet"
     rest = name.removeprefix(kind.lower())
     return f"{kind}-{rest}" if spec or rest != name else name
