@@ -5,6 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resnet_demo.runs.classroom import Classroom
+
+HERE = ("127.0.0.1", "localhost", "::1")
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -18,7 +25,44 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--data-home", help="folder for data sets and runs (default: RESNET_DEMO_HOME, or the user's data folder)"
     )
-    return parser.parse_args(arguments)
+    lesson = parser.add_argument_group("a lesson")
+    lesson.add_argument(
+        "--class", type=int, dest="people", metavar="N", help="N people share the lab, and each gets a turn"
+    )
+    lesson.add_argument("--minutes", type=float, metavar="M", help="length of the lesson (default: 45)")
+    lesson.add_argument(
+        "--teacher-token", metavar="T",
+        help="who knows it may stop, rename and delete any run, and train for longer (default: "
+        "RESNET_DEMO_TEACHER_TOKEN; in a lesson one is made up and printed)",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+    _check(parser, options)
+    return options
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.people is not None and not 1 <= options.people <= 1000:
+        parser.error("--class must be 1 to 1000 people")
+    if options.minutes is not None and not 1 <= options.minutes <= 1440:
+        parser.error("--minutes must be 1 to 1440")
+    if options.minutes is not None and options.people is None:
+        parser.error("--minutes needs --class: how many people share them?")
+
+
+def classroom(options: argparse.Namespace) -> Classroom:
+    """What the lab allows: everything to somebody alone, turns to a class, one run at a time to visitors."""
+    from resnet_demo.runs.classroom import Classroom
+
+    people, token = options.people or 0, options.teacher_token or os.environ.get("RESNET_DEMO_TEACHER_TOKEN")
+    if people and not token:
+        token = secrets.token_urlsafe(9)
+        print(f"Teacher's token: {token}", flush=True)
+    host = options.host or os.environ.get("GRADIO_SERVER_NAME") or HERE[0]
+    is_public = bool(os.environ.get("SPACE_ID") or options.share or os.environ.get("GRADIO_SHARE") == "True")
+    return Classroom(
+        people, (options.minutes or 45.0) if people else 0.0,
+        is_shared=host not in HERE, is_public=is_public, teacher_token=token or None,
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -27,9 +71,10 @@ def main() -> None:
         os.environ["RESNET_DEMO_HOME"] = options.data_home
     with contextlib.suppress(ImportError):
         import spaces  # noqa: F401  (on ZeroGPU it must come before torch)
-    from resnet_demo.ui import build_app, launch_options
+    from resnet_demo.ui import build_app, launch_options, open_lab
 
-    build_app().launch(server_name=options.host, server_port=options.port, share=options.share, **launch_options())
+    app = build_app(open_lab(classroom=classroom(options)))
+    app.launch(server_name=options.host, server_port=options.port, share=options.share, **launch_options())
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
+
+from ..runs.classroom import Classroom
 
 if TYPE_CHECKING:
     from ..runs.executors import Executor
@@ -20,11 +22,12 @@ TABS = ("model", "train", "layers", "classify")
 
 @dataclass(frozen=True)
 class Lab:
-    """The server's side: runs on disk under `root`, and who trains next."""
+    """The server's side: runs on disk under `root`, who trains next, and what visitors are allowed."""
 
     root: Path
     store: RunStore
     scheduler: Scheduler
+    classroom: Classroom = field(default_factory=Classroom)
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,25 @@ class Page:
     tabs: gr.Tabs
 
 
-def open_lab(root: Path | None = None) -> Lab:
+def open_lab(root: Path | None = None, classroom: Classroom = Classroom()) -> Lab:
     """The lab at `root` (default: home), with its line of runs taken up where an earlier server left it."""
     from ..home import home, runs_dir
     from ..runs.scheduler import Scheduler
     from ..runs.store import RunStore
 
     place = Path(root) if root else home()
-    store = RunStore(runs_dir(place))
-    scheduler = Scheduler(store, _executor(place))
+    store, executor = RunStore(runs_dir(place)), _executor(place)
+    classroom = replace(classroom, slots=executor.slots)
+    scheduler = Scheduler(
+        store, executor, classroom.limits, teacher_token=classroom.teacher_token, slots=executor.slots
+    )
     scheduler.recover()
     atexit.register(scheduler.close)
-    return Lab(place, store, scheduler)
+    return Lab(place, store, scheduler, classroom)
 
 
 def _executor(root: Path) -> Executor:
-    """Processes; on ZeroGPU, where the GPU is lent to a decorated function only, a generator in this process."""
+    """Processes, one for each GPU; on ZeroGPU, which lends it to a decorated function, a generator in this one."""
     from ..runs.executors import GeneratorExecutor, ProcessExecutor
 
     if not os.environ.get("SPACES_ZERO_GPU"):

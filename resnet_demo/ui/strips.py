@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..datasets import DATASETS, availability
+from ..errors import LabError
 from .strings import say
 
 if TYPE_CHECKING:
@@ -27,9 +28,18 @@ def strip_html(name: str) -> str:
         classes=len(spec.classes), where=found.where.split(":")[0],
     )  # fmt: skip
     alt = say("train.pictures_alt", title=spec.title, classes=", ".join(spec.classes))
-    picture = f"<img src='{_strip(name)}' alt='{escape(alt)}'>" if found.available else ""
+    address = _strip_or_nothing(name) if found.available else ""
+    picture = f"<img src='{address}' alt='{escape(alt)}'>" if address else ""
     missing = "" if found.available else f" {say('train.no_pictures')}"
     return f"{picture}<p class='quiet'>{escape(facts)}.{escape(missing)}</p>"
+
+
+def _strip_or_nothing(name: str) -> str:
+    """Data that cannot be read are told about by the run that wants them, not by every page that opens."""
+    try:
+        return _strip(name)
+    except LabError:
+        return ""
 
 
 @functools.lru_cache(maxsize=8)
