@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import BadRequest, LabError
+from .recipes import AUGMENTATIONS
 
 if TYPE_CHECKING:
     from .events import TrainEvent
@@ -193,7 +194,8 @@ def _created(args: argparse.Namespace) -> Run:
 
     config = verbs.run_config(
         args.model, args.dataset, args.recipe, seconds=args.seconds, epochs=args.epochs, max_steps=args.max_steps,
-        batch_size=args.batch_size, lr=args.lr, seed=args.seed, data=args.data,
+        batch_size=args.batch_size, lr=args.lr, augment=args.augment, seed=args.seed, data=args.data,
+        parent=args.parent,
     )  # fmt: skip
     run = Run.create(Path(args.out), config) if args.out else RunStore(runs_dir()).create(config)
     print(f"Run {run.id} in {run.path}", file=sys.stderr)
@@ -272,10 +274,18 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-steps", type=int, metavar="N", help="end after N updates")
     parser.add_argument("--batch-size", type=int, metavar="B", help="pictures a step")
     parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
+    parser.add_argument(
+        "--augment", type=_names, metavar="A,B", help=f"some of {','.join(AUGMENTATIONS)}, or '' for none"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="K", help="default: %(default)s")
+    parser.add_argument("--parent", metavar="RUN", help="begin with the last weights of that run, which lies beside it")
     parser.add_argument("--out", metavar="DIR", help="the run's folder (default: one at home)")
     parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in DIR; needs nothing else")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

@@ -92,6 +92,7 @@ def run_config(
     data: str | None = None,
     owner: Owner = Owner(),
     title: str = "",
+    parent: str | None = None,
 ) -> RunConfig:
     """What a run is asked to be; whatever is None is the recipe's own.
 
@@ -106,8 +107,9 @@ def run_config(
     length = asked if (seconds, epochs, max_steps) != (None, None, None) else None
     source = own_pictures(data) if data else find_spec(dataset).name
     return new_config(
-        find_model(model), source, chosen, length, seed=seed, batch_size=batch_size, lr=lr, owner=owner, title=title
-    )
+        find_model(model), source, chosen, length, seed=seed, batch_size=batch_size, lr=lr, owner=owner, title=title,
+        parent=parent,
+    )  # fmt: skip
 
 
 def own_pictures(path: str) -> str:

@@ -137,6 +137,15 @@ def new_config(
     )  # fmt: skip
 
 
+def more_of(config: RunConfig, parent: str, length: Length, owner: Owner) -> RunConfig:
+    """A new run like `config` that begins with the last weights of the run `parent`, for another `length`."""
+    recipe = replace(config.recipe, length=length)
+    return replace(
+        config, id=new_id(config.spec.name), recipe=recipe, length=length, owner=owner, title="", created=now(),
+        parent=parent, compute=None, versions=versions(),
+    )  # fmt: skip
+
+
 def new_id(name: str) -> str:
     """An id that sorts by time (UTC), says which model it is, and is safe as a folder's name everywhere."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..datasets import DATASETS
+from .classroom import OVERHEAD_SECONDS
 from .config import RunConfig
 from .folder import Run
 from .store import RunStore
 
-OVERHEAD_SECONDS = 10.0  # loading, and the test at the end
 RUNS_LOOKED_AT = 50
 LONGEST_GPU_SECONDS = 100.0  # for runs in steps; ZeroGPU refuses visitors who ask for more than about 120 s
 

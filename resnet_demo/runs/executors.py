@@ -23,7 +23,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 class Executor(Protocol):
     """Carries runs to their end. `on_end` is called once for each run started, from any thread, when nobody trains it
-    any more; the run's status then says how it ended."""
+    any more; the run's status then says how it ended. At most `slots` runs are given to it at a time."""
+
+    slots: int
 
     def prepare(self) -> None:
         """Gets ready for a run that may come."""
@@ -118,6 +120,7 @@ class ProcessExecutor:
         self._busy: dict[str, Worker] = {}
         self._timer: threading.Timer | None = None
         self._is_closed = False
+        self.slots = 1
 
     def prepare(self) -> None:
         with self._lock:
@@ -187,6 +190,8 @@ class GeneratorExecutor:
     `perform(path, task)` writes the run's folder from wherever its body is executed, and looks for the stop that this
     asks for in that folder. The request's context goes along: ZeroGPU charges its visitor.
     """
+
+    slots = 1
 
     def __init__(self, perform: Callable[[str, str], Iterable[Any]], grace_seconds: float = 10.0) -> None:
         self.perform = perform

@@ -172,6 +172,20 @@ class Run:
             return "its test was made; give it more time as a new run"
         return None
 
+    def why_no_more_time(self) -> str | None:
+        """Why no new run can begin with its last weights, as the end of a sentence; None if one can."""
+        status = self.status()
+        if status.is_active:
+            return "it is waiting or being trained"
+        if status.reason == "diverged":
+            return "its loss is no longer a number; start again with a smaller learning rate"
+        return None if self.last_path.is_file() else "it has no weights yet"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody gave it a name of its own, which keeps it when the lab tidies up."""
+        return bool(self.config.title)
+
     def summary(self) -> dict[str, Any]:
         """One row of `runs`: id, status, model, dataset, recipe, owner, created, best_accuracy."""
         config, status = self.config, self.status()

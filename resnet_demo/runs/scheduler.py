@@ -7,30 +7,23 @@ runs' own folders, so a server that starts finds the line as it was.
 from __future__ import annotations
 
 import contextvars
-import hmac
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from ..errors import AlreadyInLine, InvalidOption, LineFull, NotAllowed, RunRefused
+from ..errors import AlreadyInLine, InvalidOption, LineFull, RunRefused
+from ..recipes import Length
 from . import lock
-from .config import Owner, RunConfig, clean_title
+from .classroom import Limits
+from .config import Owner, RunConfig, clean_title, more_of
 from .estimates import OVERHEAD_SECONDS, Estimates
 from .executors import Executor, report_failure
+from .rights import Rights
 from .status import Status
 from .store import Run, RunStore
 
 DYING_SECONDS = 2.0  # how long the workers of a server that was killed may take to notice
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the lab allows: runs waiting, runs waiting or training a person, seconds a run; None is no limit."""
-
-    line: int | None = 64
-    per_person: int | None = None
-    longest_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Scheduler:
     ) -> None:
         self.store, self.executor, self.limits, self.slots = store, executor, limits, slots
         self.stop_patience_seconds = stop_patience_seconds
-        self._token = teacher_token
+        self.rights = Rights(teacher_token)
         self._lock = threading.RLock()
         self._line: list[Run] = []
         self._training: dict[str, Run] = {}
@@ -87,19 +80,32 @@ class Scheduler:
             self._advance()
         return interrupted
 
-    def submit(self, config: RunConfig, *, join: bool = False) -> Run:
+    def submit(self, config: RunConfig, *, join: bool = False, token: str | None = None) -> Run:
         """A new run at the end of the line, or at work already if nobody waits.
 
-        With `join`, a waiting or running run that asks for the very same training is given instead.
+        With `join`, a waiting or running run that asks for the very same training is given instead. The limits do not
+        hold for the teacher.
 
         Raises: LineFull, AlreadyInLine, InvalidOption if it is longer than this lab allows, DiskFull.
         """
         with self._lock:
             if join and (same := self._same(config)):
                 return same
-            self._check_length(config)
-            self._check_room(config.owner)
+            if not self.is_teacher(token):
+                self._check_length(config)
+                self._check_room(config.owner)
             return self._enqueue(self.store.create(config), "train")
+
+    def give_more_time(self, run_id: str, length: Length, by: Owner = Owner(), token: str | None = None) -> Run:
+        """A new run of `by`'s that begins with the last weights of one that is over, whoever's that was.
+
+        Raises: UnknownRun, RunRefused if that one has no weights to begin with, and what `submit` raises.
+        """
+        parent = self.store.get(run_id)
+        with self._lock:
+            if why := parent.why_no_more_time():
+                raise RunRefused(run=parent.id, action="be given more time", why=why)
+            return self.submit(more_of(parent.config, parent.id, length, by), token=token)
 
     def resume(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
         """A stopped, failed or interrupted run back in the line, to go on from where it was last saved.
@@ -110,7 +116,8 @@ class Scheduler:
         with self._lock:
             if why := run.why_not_resume():
                 raise RunRefused(run=run.id, action="go on", why=why)
-            self._check_room(by)
+            if not self.is_teacher(token):
+                self._check_room(by)
             return self._enqueue(run, "resume")
 
     def test(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
@@ -125,7 +132,8 @@ class Scheduler:
                 raise RunRefused(
                     run=run.id, action="be tested", why="it is not over, has no weights or was tested already"
                 )
-            self._check_room(by)
+            if not self.is_teacher(token):
+                self._check_room(by)
             return self._enqueue(run, "test")
 
     def stop(self, run_id: str, by: Owner = Owner(), token: str | None = None) -> Run:
@@ -150,6 +158,8 @@ class Scheduler:
         """Removes a run and its files.  Raises: UnknownRun, NotAllowed, RunRefused while it waits or trains."""
         run = self._allowed(run_id, by, token, "delete")
         with self._lock:
+            if any(waiting.config.parent == run.id for waiting in self._active()):
+                raise RunRefused(run=run.id, action="be deleted", why="another run begins with its weights")
             self.store.delete(run.id)
 
     def rename(self, run_id: str, title: str, by: Owner = Owner(), token: str | None = None) -> Run:
@@ -159,11 +169,26 @@ class Scheduler:
         return run
 
     def is_teacher(self, token: str | None) -> bool:
-        """Whether this is the teacher's token; how long the answer takes tells nothing about it."""
-        return bool(self._token and token) and hmac.compare_digest(str(token).encode(), self._token.encode())
+        return self.rights.is_teacher(token)
 
     def is_owner(self, run: Run, by: Owner) -> bool:
-        return hmac.compare_digest(run.config.owner.id.encode(), by.id.encode())
+        return self.rights.is_owner(run, by)
+
+    def may_change(self, run: Run, by: Owner, token: str | None = None) -> bool:
+        """Whether `by` may stop, resume, test, rename and delete the run; each of these asks again."""
+        return self.rights.may_change(run, by, token)
+
+    def runs_of(self, owner: Owner) -> list[Run]:
+        """Somebody's own runs, newest first."""
+        return [run for run in self.store.runs() if self.is_owner(run, owner)]
+
+    def active_of(self, owner: Owner) -> list[Run]:
+        """Somebody's own runs that train or wait, in order."""
+        with self._lock:
+            return [run for run in self._active() if self.is_owner(run, owner)]
+
+    def _active(self) -> list[Run]:
+        return [*self._training.values(), *self._line]
 
     def line(self) -> list[Place]:
         """Everyone who trains or waits, in order."""
@@ -192,10 +217,7 @@ class Scheduler:
         self._held.close()
 
     def _allowed(self, run_id: str, by: Owner, token: str | None, action: str) -> Run:
-        run = self.store.get(run_id)
-        if not (self.is_teacher(token) or self.is_owner(run, by)):
-            raise NotAllowed(run=run.id, owner=run.config.owner.name or "somebody else", action=action)
-        return run
+        return self.rights.check(self.store.get(run_id), by, token, action)
 
     def _check_length(self, config: RunConfig) -> None:
         longest = self.limits.longest_seconds
@@ -208,15 +230,15 @@ class Scheduler:
 
     def _check_room(self, owner: Owner) -> None:
         limits = self.limits
-        own = [run for run in (*self._training.values(), *self._line) if self.is_owner(run, owner)]
+        own = self.active_of(owner)
         if limits.per_person is not None and len(own) >= limits.per_person:
             raise AlreadyInLine(run=own[0].id)
         if limits.line is not None and len(self._line) >= limits.line:
             raise LineFull(length=len(self._line))
 
     def _same(self, config: RunConfig) -> Run | None:
-        active = (*self._training.values(), *self._line)
-        return next((run for run in active if run.config.same_training(config)), None)
+        joinable = (run for run in self._active() if run.status().task == "train" and not run.is_stopping)
+        return next((run for run in joinable if run.config.same_training(config)), None)
 
     def _enqueue(self, run: Run, task: str) -> Run:
         run.forget_stop()

@@ -1,0 +1,80 @@
+"""What a lab allows its visitors: the limits of its line, and how a lesson's minutes are shared among its people."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+
+OVERHEAD_SECONDS = 10.0  # of a run: loading, and the test at the end
+SHORTEST_SECONDS = 10.0  # of a run that is worth a turn
+STEP_SECONDS = 5.0  # turns are rounded down to whole multiples
+PUBLIC_LONGEST_SECONDS = 1800.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the lab allows: runs waiting, runs waiting or training a person, seconds a run; None is no limit."""
+
+    line: int | None = 64
+    per_person: int | None = None
+    longest_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """A lab's settings. `people` and `minutes` are the lesson's, 0 outside of one; `slots` runs are trained at a time.
+
+    A lab is `is_shared` when others than its owner can reach it, and `is_public` when anybody can.
+    """
+
+    people: int = 0
+    minutes: float = 0.0
+    slots: int = 1
+    is_shared: bool = False
+    is_public: bool = False
+    teacher_token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_on(self) -> bool:
+        return self.people > 0 and self.minutes > 0
+
+    @property
+    def turn_seconds(self) -> float:
+        """What each one's share of the lesson is, loading and testing included."""
+        return 60 * self.minutes * self.slots / self.people if self.is_on else 0.0
+
+    @property
+    def longest_seconds(self) -> float | None:
+        """The longest run: in a lesson the longest with which everyone gets a turn. None is no limit."""
+        if not self.is_on:
+            return PUBLIC_LONGEST_SECONDS if self.is_public else None
+        return max(SHORTEST_SECONDS, (self.turn_seconds - OVERHEAD_SECONDS) // STEP_SECONDS * STEP_SECONDS)
+
+    @property
+    def turns(self) -> int:
+        """Runs of the longest kind that the lesson has room for."""
+        return int(60 * self.minutes * self.slots // (self.longest_seconds + OVERHEAD_SECONDS)) if self.is_on else 0
+
+    @property
+    def everyone_gets_a_turn(self) -> bool:
+        """Not where the lesson is too short even for the shortest runs: then some have to join others' runs."""
+        return not self.is_on or self.turns >= self.people
+
+    @property
+    def joins(self) -> bool:
+        """Whether identical requests become one run that all who asked watch."""
+        return self.is_on
+
+    @property
+    def limits(self) -> Limits:
+        is_crowd = self.is_on or self.is_shared or self.is_public
+        return Limits(max(64, self.people), 1 if is_crowd else None, self.longest_seconds)
+
+    def is_teacher(self, token: str | None) -> bool:
+        """Whether this is the teacher's token; how long the answer takes tells nothing about it."""
+        return is_same_secret(token, self.teacher_token)
+
+
+def is_same_secret(said: str | None, secret: str | None) -> bool:
+    """Compared in a time that does not depend on how much of it is right; no secret equals nothing."""
+    return bool(secret and said) and hmac.compare_digest(str(said).encode(), str(secret).encode())
