@@ -226,8 +226,9 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
 
 
 def fitted(picture: Image.Image, width: int, height: int, fit: str = "crop") -> Image.Image:
-    """The picture at exactly `width` x `height`, antialiased. One that has that size is left as it is, and one that was
-    enlarged by a whole factor comes back exactly.
+    """The picture at exactly `width` x `height`, antialiased (bilinear, as torchvision does: a hard edge gets no halo).
+
+    One that has that size is left as it is; one that was enlarged by a whole factor comes back exactly.
 
     `crop` fills the frame and cuts what sticks out on both sides of the centre; `pad` shows all of it and fills the
     rest with the colour of the picture's own edge.
@@ -242,9 +243,9 @@ def fitted(picture: Image.Image, width: int, height: int, fit: str = "crop") -> 
         cut_w, cut_h = min(w, width / scale), min(h, height / scale)
         left, top = (w - cut_w) / 2, (h - cut_h) / 2
         box = (left, top, left + cut_w, top + cut_h)
-        return picture.resize((width, height), Image.Resampling.BICUBIC, box=box)
+        return picture.resize((width, height), Image.Resampling.BILINEAR, box=box)
     scale = min(width / w, height / h)
-    inner = picture.resize((max(1, round(w * scale)), max(1, round(h * scale))), Image.Resampling.BICUBIC)
+    inner = picture.resize((max(1, round(w * scale)), max(1, round(h * scale))), Image.Resampling.BILINEAR)
     frame = Image.new(picture.mode, (width, height), edge_colour(picture))
     frame.paste(inner, ((width - inner.width) // 2, (height - inner.height) // 2))
     return frame

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from resnet_demo.errors import PictureRefused
 from resnet_demo.pictures import MAX_BYTES, edge_colour, fitted, open_picture
 
+pytestmark = pytest.mark.filterwarnings(r"ignore::Warning:PIL\.")  # pytest forgets the filters that modules set
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
@@ -259,6 +260,14 @@ def test_crop_keeps_the_middle_and_pad_keeps_everything():
 def test_an_enlarged_picture_comes_back_exactly():
     small = Image.effect_noise((28, 28), 90)
     assert fitted(small.resize((280, 280), Image.Resampling.NEAREST), 28, 28).tobytes() == small.tobytes()
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_hard_edge_gets_no_halo(fit):
+    picture = Image.new("L", (300, 300), 60)
+    picture.paste(200, (100, 0, 200, 300))
+    values = np.asarray(fitted(picture, 28, 28, fit))
+    assert values.min() == 60 and values.max() == 200
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (100_000, 1), (3, 2), (5000, 2)])

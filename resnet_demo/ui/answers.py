@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .markup import alert, png_address, quiet
+from .markup import png_address, quiet, send
 from .strings import say
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def no_picture_html(classes: Sequence[str], lang: str = "en") -> str:
 
 
 def no_checkpoint_html(lang: str = "en") -> str:
-    return quiet(say("classify.no_checkpoint", lang))
-
-
-def refused_html(sentence: str) -> str:
-    return alert(sentence)
+    words = escape(say("classify.go_train", lang))
+    return (
+        f'{quiet(say("classify.no_checkpoint", lang))}<div class="asks">'
+        f'<button type="button" class="ask primary" {send({"go": "train"})}>{words}</button></div>'
+    )

@@ -32,7 +32,7 @@ def build(page: Page) -> None:
         with gr.Column(scale=3, min_width=320, elem_id="classify-bring"):
             picture, eye, sheet = _bring()
         with gr.Column(scale=2, min_width=320, elem_id="classify-says"):
-            bars = gr.HTML(elem_id="classify-bars", apply_default_css=False)
+            bars = gr.HTML(js_on_load=LISTEN, elem_id="classify-bars", apply_default_css=False)
             fit, invert = _radio("fit", FITS), _radio("invert", INVERSIONS)
     gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
     grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
@@ -107,6 +107,7 @@ def _wire_picture(
     """Whatever changes, the answer follows."""
     triggers = [picture.change, *(choice.input for choice in choices), page.hand.change, newest.click]
     gr.on(triggers, guarded(do.answer), [picture, *choices, page.hand], [eye, bars], **INFER)
+    bars.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **QUIET)  # the one button there: no weights yet
     picture.upload(guarded(do.show_upload), picture, picture, **QUIET)
     sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)
     strip.click(guarded(do.take_from_strip), page.hand, picture, **QUIET)
