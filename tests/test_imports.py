@@ -31,7 +31,7 @@ LAYERS = (
         "folders",
         "datasets",
     },
-    {"layers", "sight", "memory", "features", "fitting", "timing", "tree", "exports", "evaluate", "intervals", "checkpoint"},
+    {"layers", "sight", "memory", "features", "fitting", "timing", "tree", "exports", "evaluate", "intervals", "checkpoint", "foreign"},
     {"state", "pace", "train", "predict", "explain", "plots"},
     {"runs"},
     {"verbs", "cli", "__main__"},
