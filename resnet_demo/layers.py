@@ -1,8 +1,7 @@
 """A picture's way through a network: one row for every call of a layer, in the order data meets them.
 
 The network is built and run on torch's meta device, so no weights and no activations are allocated, whatever its size.
-MACs count convolutions and linear layers only (1 MAC = 2 FLOPs). Source of the receptive field's recurrence:
-Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks".
+MACs count convolutions and linear layers only (1 MAC = 2 FLOPs).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,11 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from .fitting import check_input, misfit, on_meta
-from .resnet import ZeroPad
+from .sight import FLOAT32_BYTES, Ledger, Shape, Sight, pair
 from .specs import ResNetSpec
-
-Shape = tuple[int, ...]
-FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,8 @@ class LayerRow:
 
     `name` is the module's path, `type` torch's class name (`Add` for an addition). `param_terms` are products whose
     sum is `params`; `mac_terms` is the product that gives `macs` (empty where none are counted). `receptive_field` is
-    (height, width) in pixels of the input, as far as the layer's windows reach, padding included.
+    (height, width) in pixels of the input, as far as the layer's windows reach, padding included. `saved_bytes` is what
+    a training step keeps of this row for one picture, in float32, until its backward pass.
     """
 
     name: str
@@ -46,6 +43,7 @@ class LayerRow:
     receptive_field: tuple[int, int]
     kernel: tuple[int, int] | None = None
     stride: tuple[int, int] | None = None
+    saved_bytes: int = 0
 
     @property
     def params_in_words(self) -> str:
@@ -69,13 +67,14 @@ def _in_words(terms: str, total: int) -> str:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """All rows of one network for one input (C, H, W)."""
+    """All rows of one network for one input (C, H, W). A forward pass holds at most `working_bytes` for one picture."""
 
     model: str
     input: Shape
     rows: tuple[LayerRow, ...]
     total_params: int
     total_macs: int
+    working_bytes: int = 0
 
     @property
     def params_bytes(self) -> int:
@@ -114,10 +113,10 @@ _one_at_a_time = threading.Lock()
 def _layer_table(spec: ResNetSpec, shape: Shape) -> LayerTable:
     model = on_meta(spec)
     try:
-        rows = tuple(trace(model, torch.empty(1, *shape, device="meta")))
+        rows, working = trace(model, torch.empty(1, *shape, device="meta"))
     except RuntimeError as error:
         raise misfit(spec, shape) or error from None
-    return LayerTable(spec.name, shape, rows, sum(row.params for row in rows), sum(row.macs for row in rows))
+    return LayerTable(spec.name, shape, rows, sum(r.params for r in rows), sum(r.macs for r in rows), working)
 
 
 @lru_cache(maxsize=256)
@@ -142,29 +141,34 @@ def watching(model: nn.Module, see: Callable[[str, nn.Module, tuple[Tensor, ...]
             handle.remove()
 
 
-def trace(model: nn.Module, x: Tensor) -> list[LayerRow]:
-    """A row for every call of a leaf module while `model` looks at `x` (B, C, H, W), in the order of the calls."""
+def trace(model: nn.Module, x: Tensor) -> tuple[tuple[LayerRow, ...], int]:
+    """A row for every call of a leaf module while `model` looks at `x` (B, C, H, W), in the order of the calls.
+
+    -> (rows, the most bytes that a forward pass holds for one picture)
+    """
     rows: list[LayerRow] = []
     counted: set[nn.Module] = set()
-    sight = _Sight(x)
+    sight, ledger = Sight(x), Ledger(x)
 
     def see(name: str, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         terms = () if module in counted else _param_terms(module)
         counted.add(module)
         mac = _mac_terms(module, output)
+        ledger.note(name, module, inputs, output)
         rows.append(
             LayerRow(
                 name=name, type=type(module).__name__, output_shape=tuple(output.shape[1:]),
                 params=sum(map(math.prod, terms)), macs=math.prod(mac) if mac else 0,
                 input_shape=tuple(inputs[0].shape[1:]), param_terms=terms, mac_terms=mac,
                 receptive_field=sight.after(module, inputs, output),
-                kernel=_pair(getattr(module, "kernel_size", None)), stride=_pair(getattr(module, "stride", None)),
+                kernel=pair(getattr(module, "kernel_size", None)), stride=pair(getattr(module, "stride", None)),
             )
         )  # fmt: skip
 
     with torch.inference_mode(), watching(model, see):
         model(x)
-    return rows
+    marked = tuple(replace(row, saved_bytes=saved) for row, saved in zip(rows, ledger.saved()))
+    return marked, ledger.most_at_once()
 
 
 def _param_terms(module: nn.Module) -> tuple[Shape, ...]:
@@ -185,38 +189,3 @@ def _mac_terms(module: nn.Module, output: Tensor) -> Shape:
         out_channels, in_channels, height, width = module.weight.shape
         return (*output.shape[2:], height, width, in_channels, out_channels)
     return (module.in_features, module.out_features) if isinstance(module, nn.Linear) else ()
-
-
-def _pair(value: Any) -> tuple[int, int] | None:
-    if value is None or isinstance(value, tuple):
-        return value
-    return (value, value)
-
-
-class _Sight:
-    """How far each tensor sees: for height and width, its window on the input and the step between two neighbours."""
-
-    def __init__(self, x: Tensor) -> None:
-        self.kept = [x]  # while a tensor is kept, no other can take its id
-        self.of = {id(x): ((1, 1), (1, 1))}
-
-    def after(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
-        """The receptive field of `output`."""
-        seen = [self.of[id(x)] for x in inputs]
-        window = tuple(max(s[0][axis] for s in seen) for axis in (0, 1))
-        step = seen[0][1]
-        kernel, stride = _window_of(module, inputs[0])
-        window = tuple(w + (k - 1) * s for w, k, s in zip(window, kernel, step))
-        step = tuple(a * b for a, b in zip(step, stride))
-        self.kept.append(output)
-        self.of[id(output)] = (window, step)
-        return window
-
-
-def _window_of(module: nn.Module, x: Tensor) -> tuple[Shape, Shape]:
-    """Kernel and stride of whatever gathers several pixels into one."""
-    if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-        return _pair(module.kernel_size), _pair(module.stride)
-    if isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
-        return tuple(x.shape[2:]), tuple(x.shape[2:])
-    return (1, 1), (module.stride, module.stride) if isinstance(module, ZeroPad) else (1, 1)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from resnet_demo.layers import layer_table, on_meta, watching
 from resnet_demo.resnet import ResNet, ZeroPad
 from resnet_demo.specs import EXPANSION, MODELS, SHORTCUTS, ResNetSpec, StemSpec
 
+ROOT = Path(__file__).resolve().parent.parent
 FACTS = {
     "resnet18": (11_689_512, 1_814_073_344),
     "resnet34": (21_797_672, 3_663_761_408),
@@ -193,16 +196,32 @@ def test_watching_leaves_no_hook_behind():
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_instant_for_the_deepest_and_remembered():
-    layer_table(MODELS["resnet20"])  # torch loads its meta kernels once a process
-    spec = MODELS["resnet152"].adapted(num_classes=997)
-    start = time.perf_counter()
-    first = layer_table(spec)
-    middle = time.perf_counter()
-    assert layer_table(spec) is first
-    assert time.perf_counter() - middle < 0.02
-    assert middle - start < 1.5  # 0.15-0.25 s on two idle cores; room for busy ones
-    assert all(p.is_meta for p in on_meta(spec).parameters())
+IN_A_WARM_PROCESS = """
+import time, psutil
+from resnet_demo.layers import layer_table
+from resnet_demo.specs import MODELS
+layer_table(MODELS["resnet20"])  # torch loads its meta kernels once a process
+process, seconds = psutil.Process(), []
+before = process.memory_info().rss
+for classes in (1000, 999, 998):
+    start = time.process_time()
+    table = layer_table(MODELS["resnet152"].adapted(num_classes=classes), (3, 224, 224))
+    seconds.append(time.process_time() - start)
+    if classes == 1000:
+        grown = process.memory_info().rss - before
+start = time.perf_counter()
+assert layer_table(MODELS["resnet152"].adapted(num_classes=998), (3, 224, 224)) is table
+print(min(seconds), time.perf_counter() - start, grown)
+"""
+
+
+def test_instant_for_the_deepest_remembered_and_without_memory():
+    """Seconds of the processor, since neighbours may be busy; three first times, of which the quickest counts."""
+    command = [sys.executable, "-c", IN_A_WARM_PROCESS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, timeout=120)
+    first, again, grown = map(float, done.stdout.split())
+    assert first < 0.5 and again < 0.02 and grown < 50e6
+    assert all(p.is_meta for p in on_meta(MODELS["resnet152"]).parameters())
 
 
 def test_another_number_of_channels_is_another_network():
