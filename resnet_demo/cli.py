@@ -19,6 +19,7 @@ from .errors import BadRequest, LabError
 from .recipes import AUGMENTATIONS
 
 if TYPE_CHECKING:
+    from .distributed import World
     from .events import TrainEvent
     from .runs.store import Run
 
@@ -171,16 +172,34 @@ def classify(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Trains in this process; Ctrl+C ends the run after the step in hand and keeps its weights."""
+    """Trains in this process, or as one of several that torchrun started.
+
+    Ctrl+C ends the run after the step in hand and keeps its weights.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: its threads wait without spinning
+    from .distributed import join
+    from .runs.together import follow, in_step
+
+    world = join()
+    if world.is_first:
+        return in_step(world, lambda: _train(args, world))
+    with _stop_on_signal(True):  # the first process decides
+        return in_step(world, lambda: follow(world))
+
+
+def _train(args: argparse.Namespace, world: World) -> int:
     from .runs.execute import execute
 
     run = _resumed(args) if args.resume else _created(args)
     tell = _tell_json if args.json else _tell
     last = None
-    with _stop_on_signal() as should_stop:
-        for event in execute(run, should_stop=should_stop, resume=bool(args.resume)):
+    with _stop_on_signal(world.size > 1) as should_stop:
+        for event in execute(run, should_stop=should_stop, resume=bool(args.resume), world=world):
             tell(event)
             last = event
+    reported = world.reported()
+    if reported and reported[0] != world.rank:
+        return reported[2]
     message = getattr(last, "message", None)
     if message:
         return _fail(message, 1)
@@ -212,12 +231,17 @@ def _resumed(args: argparse.Namespace) -> Run:
 
 
 @contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl+C (or SIGTERM) asks the run to stop; the second interrupts as usual."""
+def _stop_on_signal(is_one_of_several: bool = False) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl+C (or SIGTERM) asks the run to stop; the second interrupts as usual.
+
+    One of several processes waits for the others however often it is asked: torchrun passes on what they all got.
+    """
     asked: list[int] = []
 
     def ask(number: int, frame: object) -> None:
         asked.append(number)
+        if is_one_of_several:
+            return
         print("Stopping after this step.", file=sys.stderr)
         signal.signal(number, signal.SIG_DFL)
 

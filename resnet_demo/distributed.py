@@ -2,12 +2,14 @@
 
     torchrun --nproc-per-node 2 -m resnet_demo train ...
 
-Each process takes its part of every batch; gradients are averaged (DistributedDataParallel, over NCCL or Gloo). Batch norm
-normalises over a process's own part. Rank 0 watches the clock, validates, saves and tells; the others follow.
+Each process takes its part of every batch; gradients are averaged (DistributedDataParallel, over NCCL or Gloo). Batch
+norm normalises over a process's own part. Rank 0 watches the clock, validates, saves and tells; the others follow.
+Where one of them fails, all end, and only that one says why.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +21,17 @@ from torch.nn.parallel import DistributedDataParallel
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among `size` processes. `control` carries decisions on the CPU, so that no GPU is waited for."""
+    """This process's place among `size` processes.
+
+    `control` carries decisions on the CPU, so that no GPU is waited for; `store` is where a failure is told.
+    """
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
     control: Any = None
+    store: Any = None
 
     @property
     def is_first(self) -> bool:
@@ -64,6 +71,20 @@ class World:
         distributed.broadcast_object_list(box, 0, group=self.control)
         return box[0]
 
+    def report(self, sentence: str, code: int) -> bool:
+        """Tells the others why this process ends; whether it is the first of them to fail."""
+        if self.store is None:
+            return True
+        mine = json.dumps([self.rank, sentence, code])
+        return self.store.compare_set("failed", "", mine).decode() == mine
+
+    def reported(self) -> tuple[int, str, int] | None:
+        """The first failure, if there was one: whose (a rank), its sentence, and the exit code for all."""
+        if self.store is None or not self.store.check(["failed"]):
+            return None
+        rank, sentence, code = json.loads(self.store.get("failed"))
+        return rank, sentence, code
+
     def leave(self) -> None:
         if self.size > 1:
             distributed.destroy_process_group()
@@ -82,5 +103,8 @@ def join() -> World:
     on_gpu = torch.cuda.is_available() and torch.cuda.device_count() > local_rank
     if on_gpu:
         torch.cuda.set_device(local_rank)
-    distributed.init_process_group("nccl" if on_gpu else "gloo")
-    return World(distributed.get_rank(), distributed.get_world_size(), local_rank, distributed.new_group(backend="gloo"))
+    store, rank, size = next(distributed.rendezvous("env://"))
+    distributed.init_process_group("nccl" if on_gpu else "gloo", store=store, rank=rank, world_size=size)
+    local_size = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    control = distributed.new_group(backend="gloo")
+    return World(rank, size, local_rank, local_size, control, distributed.PrefixStore("lab", store))

@@ -17,7 +17,8 @@ import torch
 
 from ..checkpoint import open_checkpoint
 from ..datasets import load_data
-from ..errors import DiskFull, RunRefused
+from ..distributed import World
+from ..errors import DiskFull, Failure, RunRefused
 from ..evaluate import Evaluation, evaluate
 from ..events import CheckpointDue, RunFinished, RunResumed, RunStarted, TrainEvent, Validation
 from ..imagesets import Dataset
@@ -27,12 +28,11 @@ from .config import RunConfig, versions
 from .eventlog import EventWriter
 from .explain import explain
 from .keeping import add_test, keep, put_back, start_from_parent, validation_accuracy
-from .planning import make_plan, on_device
+from .planning import DEFAULT_SIDE, make_plan, on_device
 from .status import Status
 from .store import Run
 
 STATE_AFTER = {"completed": "finished", "time": "finished", "steps": "finished", "stopped": "stopped"}
-DEFAULT_SIDE = 32  # pixels, of a user's own pictures where the recipe does not say
 TELL_EVERY_SECONDS = 0.25
 
 
@@ -40,16 +40,18 @@ class TestStopped(Exception):
     """Somebody asked for the end while the test was made."""
 
 
-def execute(run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False) -> Iterator[TrainEvent]:
+def execute(
+    run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False, world: World = World()
+) -> Iterator[TrainEvent]:
     """Trains the run of a folder, from its beginning or from where it was left, and yields what is new in its log.
 
     Every event is in the log before it is yielded. The last one is RunFinished, with the test's accuracy and the
     checkpoint tested, or with the sentence that says why the run failed. A generator closed early leaves the run
-    interrupted.
+    interrupted. Of several processes in a `world` the first one calls this, the others `follow`.
 
     Raises: RunRefused if it is being trained already, has begun (without `resume`) or cannot go on (with it).
     """
-    with run.held(), closing(Execution(run, should_stop, resume)) as execution:
+    with run.held(), closing(Execution(run, should_stop, resume, world)) as execution:
         yield from execution.events()
 
 
@@ -75,8 +77,8 @@ TestStopped.__test__ = False
 class Execution:
     """One process's hold on a run: its open log, its status and, once loaded, its data and state."""
 
-    def __init__(self, run: Run, should_stop: Callable[[], bool], resume: bool) -> None:
-        self.run, self.resume = run, resume
+    def __init__(self, run: Run, should_stop: Callable[[], bool], resume: bool, world: World = World()) -> None:
+        self.run, self.resume, self.world = run, resume, world
         self.config: RunConfig = run.config
         self.before = run.status()
         if self.before.state != "queued":
@@ -162,17 +164,20 @@ class Execution:
         self._doing("loading the data")
         self.data = load_data(config.data, side=config.recipe.resize or DEFAULT_SIDE, progress=self._doing)
         self._doing("preparing")
-        plan = make_plan(config, self.data)
+        plan = make_plan(config, self.data, self.world)
         if config.compute != plan.compute.as_dict():
             self.config = replace(self.run.config, compute=plan.compute.as_dict(), versions=versions())
             self.run.write_config(self.config)
         if plan.compute.device == "cpu":
             torch.set_num_threads(plan.compute.threads)
-        self.state = new_state(plan, self.data)
+        self.world.hand_out(self.config)
+        self.state = new_state(plan, self.data, self.world)
         if self.resume:
             put_back(self.run, self.state)
         if config.parent and not self.state.step:
             start_from_parent(self.run, self.state)
+        if self.world.size > 1:
+            self.world.hand_out(self.state.capture())
 
     def _finish(self, event: RunFinished) -> RunFinished:
         """The end of training with the test behind it. A stopped run is not tested until somebody asks."""
@@ -230,6 +235,8 @@ class Execution:
         """The failure in the log, in the status and as the last event; on a full disk as much as there is room for."""
         self.run.note("".join(traceback.format_exception(error)))
         sentence, reason = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
+        if not self.world.report(str(sentence), sentence.exit_code):
+            sentence = Failure(what=self.world.reported()[1])
         step = self.state.step if self.state else self.run.history().step
         seconds = round(self.state.seconds, 4) if self.state else 0.0
         path = self.run.checkpoint()

@@ -1,0 +1,60 @@
+"""The other processes of a run that torchrun started: they follow the first one, and all of them end alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from ..augment import AUGMENT
+from ..datasets import load_data
+from ..distributed import World
+from ..errors import LabError
+from ..state import TrainState, new_state
+from ..train import train
+from .config import RunConfig
+from .explain import explain
+from .planning import DEFAULT_SIDE, make_plan
+
+
+def follow(world: World) -> int:
+    """Trains along with the first process, which executes the run: with its config, its state and its decisions."""
+    config: RunConfig = world.hand_out(None)
+    data = load_data(config.data, side=config.recipe.resize or DEFAULT_SIDE)
+    plan = make_plan(config, data, world)
+    if plan.compute.device == "cpu":
+        torch.set_num_threads(plan.compute.threads)
+    state = new_state(plan, data, world)
+    state.restore(*world.hand_out(None))
+    _be_different(state)
+    for _ in train(state):
+        pass
+    return 0
+
+
+def _be_different(state: TrainState) -> None:
+    """Augments by random numbers of its own: those that came with the state are the first process's."""
+    for index, name in enumerate(AUGMENT):
+        seed = state.plan.seed + 1000 * (index + 1) + 100_000 * state.world.rank + 1_000_003 * state.step
+        state.generators[name].manual_seed(seed)
+
+
+def in_step(world: World, work: Callable[[], int]) -> int:
+    """The exit code that `work` has in the first process, in all of them.
+
+    What one of them fails of ends the others, silently. Raises: what `work` raises, where this process was the first.
+    """
+    if world.size == 1:
+        return work()
+    try:
+        code = work()
+        if failure := world.reported():
+            return failure[2]
+        return world.hand_out(code)
+    except Exception as error:
+        sentence, _ = explain(error, batch_size=0, path="") if not isinstance(error, LabError) else (error, "")
+        if world.report(str(sentence), sentence.exit_code):
+            raise sentence from error
+        return world.reported()[2]
+    finally:
+        world.leave()
