@@ -76,6 +76,15 @@ def test_what_a_link_says_is_in_hand_and_choosing_changes_the_link(visitor, expe
     assert hand(page) == {"model": "plain56", "dataset": "mnist", "checkpoint": "", "run": "", "lang": "en"}
 
 
+def test_the_link_is_copied(visitor, expect):
+    page = visitor.open("?model=resnet56")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.wait_for_url(re.compile("data="))
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("Link copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
 def test_train_reload_watch_from_elsewhere_stop_and_classify(visitor, expect):
     page = visitor.open()
     start(page)

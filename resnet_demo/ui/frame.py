@@ -37,11 +37,13 @@ WRITE_ADDRESS = """(text) => {
   }
   window.history.replaceState(window.history.state, "", address);
 }"""
+# A frame on somebody else's page, or plain http, may refuse the clipboard: the old way works there.
 COPY_LINK = """async () => {
   const address = window.location.href;
-  if (navigator.clipboard && window.isSecureContext) return void (await navigator.clipboard.writeText(address));
+  try { await navigator.clipboard.writeText(address); return []; } catch {}
   const field = Object.assign(document.createElement("textarea"), {value: address, readOnly: true});
   document.body.append(field); field.select(); document.execCommand("copy"); field.remove();
+  return [];
 }"""
 
 
@@ -74,7 +76,9 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Butt
     demo.load(guarded(device_chip), None, chip, **quiet)
     page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **quiet)
     page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
-    copy.click(None, None, None, js=COPY_LINK, **quiet).then(guarded(say_copied), None, None, **quiet)
+    copy.click(
+        guarded(say_copied), None, None, js=COPY_LINK, **{**quiet, "queue": True}
+    )  # the word travels by the queue
 
 
 def _known_hand(page: Page, text: str) -> str:
