@@ -76,9 +76,8 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Butt
     demo.load(guarded(device_chip), None, chip, **quiet)
     page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **quiet)
     page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
-    copy.click(
-        guarded(say_copied), None, None, js=COPY_LINK, **{**quiet, "queue": True}
-    )  # the word travels by the queue
+    # Gradio carries a notice by the queue only.
+    copy.click(guarded(say_copied), None, None, js=COPY_LINK, **{**quiet, "queue": True})
 
 
 def _known_hand(page: Page, text: str) -> str:
