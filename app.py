@@ -25,6 +25,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--data-home", help="folder for data sets and runs (default: RESNET_DEMO_HOME, or the user's data folder)"
     )
+    parser.add_argument(
+        "--keep-runs", type=int, default=200, metavar="N",
+        help="runs that are kept, in 10 GB at most; named ones and everybody's newest stay (default: 200; 0: all)",
+    )  # fmt: skip
     lesson = parser.add_argument_group("a lesson")
     lesson.add_argument(
         "--class", type=int, dest="people", metavar="N", help="N people share the lab, and each gets a turn"
@@ -43,6 +47,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     if options.people is not None and not 1 <= options.people <= 1000:
         parser.error("--class must be 1 to 1000 people")
+    if options.keep_runs < 0:
+        parser.error("--keep-runs must be 0 (all) or more")
     if options.minutes is not None and not 1 <= options.minutes <= 1440:
         parser.error("--minutes must be 1 to 1440")
     if options.minutes is not None and options.people is None:
@@ -62,6 +68,7 @@ def classroom(options: argparse.Namespace) -> Classroom:
     return Classroom(
         people, (options.minutes or 45.0) if people else 0.0,
         is_shared=host not in HERE, is_public=is_public, teacher_token=token or None,
+        keep_runs=options.keep_runs,
     )  # fmt: skip
 
 

@@ -59,6 +59,15 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def cards() -> tuple[str, ...]:
+    """For each of several cards, what CUDA_VISIBLE_DEVICES is for a process that has it to itself; else ("",)."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if count < 2:
+        return ("",)
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return tuple(visible[:count]) or tuple(str(index) for index in range(count))
+
+
 def cpu_count() -> int:
     """Processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)

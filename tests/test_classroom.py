@@ -133,3 +133,18 @@ class TestTakingAlong:
         more = more_of(CONFIGS[0], "earlier", Length(seconds=30), Owner("b", "Bob"))
         assert (more.parent, more.length.seconds, more.owner.name) == ("earlier", 30, "Bob")
         assert more.id != CONFIGS[0].id and "--parent earlier" in command_line(more)
+
+
+def test_one_slot_for_each_card(monkeypatch):
+    import torch
+
+    from resnet_demo.device import cards
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert cards() == ("0", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-4f")
+    assert cards() == ("3", "GPU-4f")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert cards() == ("",)

@@ -64,12 +64,12 @@ def pid_of(run: Run) -> int:
 
 
 def test_a_spare_makes_the_first_step_come_soon_and_trains_to_the_end(lab, pictures):
-    wait_until(lambda: lab.executor._spare and lab.executor._spare.ready.is_set())
+    wait_until(lambda: lab.executor.has_warm_spare)
     run = submit(lab, pictures, length=Length(steps=4))
     wait_until(lambda: ended(run))
     assert run.status().state == "finished" and run.history().finished.test_accuracy is not None
     assert "tiny" in run.log_path.read_text()
-    wait_until(lambda: lab.executor._spare and lab.executor._spare.ready.is_set())
+    wait_until(lambda: lab.executor.has_warm_spare)
 
 
 def test_the_worker_gives_way_to_the_page(lab, pictures):
@@ -116,6 +116,23 @@ def test_a_stopped_run_is_tested_in_a_process_of_its_own(lab, pictures):
     lab.test(run.id)
     wait_until(lambda: run.status().test_accuracy is not None)
     assert run.status().state == "stopped"
+
+
+def test_each_slot_has_a_device_of_its_own(home, pictures):
+    executor, over = ProcessExecutor(home, spare_delay_seconds=3600, devices=("6", "7")), []
+    executor.arguments = ["--say-device"]
+    runs = [Run.create(home / f"on-{number}", tiny_config(pictures)) for number in range(2)]
+    assert executor.slots == 2
+    for run in runs:
+        executor.start(run, "train", over.append, contextvars.copy_context())
+    devices = [device for device, _ in executor._busy.values()]
+    environments = [Path(f"/proc/{worker.process.pid}/environ") for _, worker in executor._busy.values()]
+    if environments[0].exists():
+        assert [b"CUDA_VISIBLE_DEVICES=%s" % device.encode() in file.read_bytes().split(b"\0")
+                for device, file in zip(devices, environments)] == [True, True]  # fmt: skip
+    assert devices == ["6", "7"]
+    wait_until(lambda: len(over) == 2)
+    executor.close()
 
 
 def test_a_failure_reaches_the_status_as_a_sentence(lab):

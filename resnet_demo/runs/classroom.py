@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 
+from ..errors import AlreadyInLine, InvalidOption, LineFull
+
 OVERHEAD_SECONDS = 10.0  # of a run: loading, and the test at the end
 SHORTEST_SECONDS = 10.0  # of a run that is worth a turn
 STEP_SECONDS = 5.0  # turns are rounded down to whole multiples
@@ -19,12 +21,26 @@ class Limits:
     per_person: int | None = None
     longest_seconds: float | None = None
 
+    def check_length(self, seconds: float | None) -> None:
+        """`seconds` of training, None if nobody can say.  Raises: InvalidOption if that is too long."""
+        longest = self.longest_seconds
+        if longest is not None and seconds is not None and seconds > longest:
+            raise InvalidOption(option="seconds", value=f"{seconds:g}", allowed=f"at most {longest:g} in this lab")
+
+    def check_room(self, own: list[str], waiting: int) -> None:
+        """`own` are the runs that somebody has waiting or training.  Raises: AlreadyInLine, LineFull."""
+        if self.per_person is not None and len(own) >= self.per_person:
+            raise AlreadyInLine(run=own[0])
+        if self.line is not None and waiting >= self.line:
+            raise LineFull(length=waiting)
+
 
 @dataclass(frozen=True)
 class Classroom:
     """A lab's settings. `people` and `minutes` are the lesson's, 0 outside of one; `slots` runs are trained at a time.
 
-    A lab is `is_shared` when others than its owner can reach it, and `is_public` when anybody can.
+    A lab is `is_shared` when others than its owner can reach it, and `is_public` when anybody can. `keep_runs` is how
+    many runs are kept, 0 for all.
     """
 
     people: int = 0
@@ -33,6 +49,7 @@ class Classroom:
     is_shared: bool = False
     is_public: bool = False
     teacher_token: str | None = field(default=None, repr=False)
+    keep_runs: int = 200
 
     @property
     def is_on(self) -> bool:

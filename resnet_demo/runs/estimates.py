@@ -29,6 +29,11 @@ class Estimates:
         speed = self._speed(config)
         return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
 
+    def training_seconds(self, config: RunConfig) -> float | None:
+        """How long its training alone will take."""
+        whole = self.seconds(config)
+        return config.length.seconds or (None if whole is None else whole - OVERHEAD_SECONDS)
+
     def waits(self, training: list[Run], waiting: list[Run], slots: int) -> list[float | None]:
         """Seconds until each waiting run begins, and at the end those until a newcomer would."""
         free = [self.seconds_left(run) for run in training] + [0.0] * (slots - len(training))

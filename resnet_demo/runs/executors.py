@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import collections
 import contextvars
-import json
-import os
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import DiskFull, LabError, Unexpected, WorkerDied
+from .process import OnEnd, Worker, environment_for, report_failure
 from .store import Run
-
-OnEnd = Callable[[Run], None]
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 class Executor(Protocol):
@@ -43,145 +34,106 @@ class Executor(Protocol):
         """Ends everything, as the server does."""
 
 
-class Worker:
-    """One worker process, watched by one thread that sleeps until it speaks or ends."""
-
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
-        self.run: Run | None = None
-        self.on_end: OnEnd | None = None
-        self.was_killed = False
-        self.is_over = False
-        self._lock = threading.Lock()
-        self.ready = threading.Event()
-        self.said: collections.deque[str] = collections.deque(maxlen=40)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "resnet_demo.runs.worker", *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, encoding="utf-8", errors="replace", env=environment,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )  # fmt: skip
-        threading.Thread(target=self._watch, name=f"worker-{self.process.pid}", daemon=True).start()
-
-    def _watch(self) -> None:
-        for line in self.process.stdout:
-            self.said.append(line.rstrip())
-            if line.strip() == "ready":
-                self.ready.set()
-        self.process.wait()
-        self.process.stdout.close()
-        with self._lock:
-            self.is_over = True
-        if self.run is not None and self.on_end is not None:
-            if not self.was_killed:
-                report_death(self.run, self.process.returncode, self.said)
-            self.on_end(self.run)
-
-    def take(self, run: Run, task: str, on_end: OnEnd) -> bool:
-        """Whether the worker got the run: not if it has ended. From then on `on_end` is called when it does."""
-        with self._lock:
-            if self.is_over:
-                return False
-            self.run, self.on_end = run, on_end
-        self.send({"run": str(run.path.absolute()), "task": task})
-        return True
-
-    def send(self, command: dict[str, Any]) -> None:
-        with suppress(OSError, ValueError):  # it has ended, which its watcher is about to tell
-            self.process.stdin.write(json.dumps(command) + "\n")
-            self.process.stdin.flush()
-
-    def kill(self) -> None:
-        self.was_killed = True
-        self.process.kill()
-
-    def end(self) -> None:
-        """Lets the process go: it ends when its standard input closes."""
-        with suppress(OSError):
-            self.process.stdin.close()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-
-
 class ProcessExecutor:
-    """Runs in processes of their own, one warm spare started ahead so that the first step comes at once.
+    """Runs in processes of their own, one warm spare a device started ahead so that the first step comes at once.
 
     `home` is the lab's folder (data/ and runs/); `preload` a data set that spares load ahead. A spare is started
-    `spare_delay_seconds` after the server or a run, so that it takes nothing from their beginning.
+    `spare_delay_seconds` after the server or a run, so that it takes nothing from their beginning. `devices` are what
+    `CUDA_VISIBLE_DEVICES` is for the runs of each slot; "" leaves the choice to the run.
     """
 
-    def __init__(self, home: Path | None = None, preload: str | None = None, spare_delay_seconds: float = 4.0) -> None:
+    def __init__(
+        self,
+        home: Path | None = None,
+        preload: str | None = None,
+        spare_delay_seconds: float = 4.0,
+        devices: Sequence[str] = ("",),
+    ) -> None:
         self.arguments = ["--preload", preload] if preload else []
-        self.environment = _environment(home)
+        self.environment = environment_for(home)
         self.spare_delay_seconds = spare_delay_seconds
+        self.devices = tuple(devices)
         self._lock = threading.Lock()
-        self._spare: Worker | None = None
-        self._busy: dict[str, Worker] = {}
+        self._spares: dict[str, Worker] = {}
+        self._busy: dict[str, tuple[str, Worker]] = {}
         self._timer: threading.Timer | None = None
         self._is_closed = False
-        self.slots = 1
+
+    @property
+    def slots(self) -> int:
+        return len(self.devices)
 
     def prepare(self) -> None:
         with self._lock:
             if self._timer:
                 self._timer.cancel()
-            self._timer = threading.Timer(self.spare_delay_seconds, self._start_spare)
+            self._timer = threading.Timer(self.spare_delay_seconds, self._start_spares)
             self._timer.daemon = True
             self._timer.start()
 
-    def _start_spare(self) -> None:
+    def _start_spares(self) -> None:
         with self._lock:
-            if not self._is_closed and (self._spare is None or self._spare.is_over):
-                self._spare = Worker(self.arguments, self.environment)
+            for device in self.devices:
+                spare = self._spares.get(device)
+                if not self._is_closed and (spare is None or spare.is_over):
+                    self._spares[device] = self._worker(device)
+
+    def _worker(self, device: str) -> Worker:
+        chosen = {"CUDA_VISIBLE_DEVICES": device} if device else {}
+        return Worker(self.arguments, {**self.environment, **chosen})
+
+    @property
+    def has_warm_spare(self) -> bool:
+        """Whether a worker for each device stands by, everything loaded."""
+        spares = [self._spares.get(device) for device in self.devices]
+        return all(spare is not None and not spare.is_over and spare.ready.is_set() for spare in spares)
 
     def start(self, run: Run, task: str, on_end: OnEnd, context: contextvars.Context) -> None:
         with self._lock:
-            worker, self._spare = self._spare or Worker(self.arguments, self.environment), None
+            device = self._free_device()
+            worker = self._spares.pop(device, None) or self._worker(device)
             while not worker.take(run, task, lambda ended: self._ended(ended, on_end)):
-                worker = Worker(self.arguments, self.environment)
-            self._busy[run.id] = worker
+                worker = self._worker(device)
+            self._busy[run.id] = (device, worker)
         self.prepare()
+
+    def _free_device(self) -> str:
+        taken = [device for device, _ in self._busy.values()]
+        return next((device for device in self.devices if device not in taken), self.devices[0])
 
     def _ended(self, run: Run, on_end: OnEnd) -> None:
         with self._lock:
             self._busy.pop(run.id, None)
             if self._is_closed:
                 return
-        self._start_spare()
+        self._start_spares()
         on_end(run)
 
     def stop(self, run: Run) -> None:
-        if worker := self._busy.get(run.id):
+        if worker := self._worker_of(run):
             worker.send({"stop": True})
 
     def kill(self, run: Run) -> None:
-        if worker := self._busy.get(run.id):
+        if worker := self._worker_of(run):
             worker.kill()
 
     def is_alive(self, run: Run) -> bool:
-        worker = self._busy.get(run.id)
+        worker = self._worker_of(run)
         return worker is not None and not worker.is_over
+
+    def _worker_of(self, run: Run) -> Worker | None:
+        return self._busy.get(run.id, ("", None))[1]
 
     def close(self) -> None:
         with self._lock:
             self._is_closed = True
-            workers = [*self._busy.values(), *([self._spare] if self._spare else [])]
-            self._spare = None
+            workers = [*(worker for _, worker in self._busy.values()), *self._spares.values()]
+            self._spares = {}
             if self._timer:
                 self._timer.cancel()
         for worker in workers:
             worker.was_killed = True
             worker.end()
-
-
-def _environment(home: Path | None) -> dict[str, str]:
-    """This process's environment; the worker finds this very package and this lab's home."""
-    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    chosen = {"RESNET_DEMO_HOME": str(Path(home).absolute())} if home else {}
-    # Threads that wait by spinning take the cores from the page, and from each other as soon as anybody else is busy.
-    waiting = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
-    return {**os.environ, **chosen, **waiting, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 class GeneratorExecutor:
@@ -233,24 +185,3 @@ class GeneratorExecutor:
 
     def close(self) -> None:
         return None
-
-
-def report_death(run: Run, code: int | None, said: Iterable[str] = ()) -> None:
-    """Says in a run's status that its process ended in the middle, if it did."""
-    status = run.status()
-    if status.state in ("finished", "stopped", "failed"):
-        return
-    for line in said:
-        if line != "ready":
-            run.note(line)
-    run.note(f"the training process ended with exit code {code}")
-    with suppress(OSError, DiskFull):
-        run.set_status(status.failed_with(WorkerDied(code=code, log=run.log_path.name)))
-
-
-def report_failure(run: Run, error: Exception) -> None:
-    """Says in a run's status why it never came to train, in the error's own words."""
-    run.note(f"{type(error).__name__}: {error}")
-    sentence = error if isinstance(error, LabError) else Unexpected(what=str(error)[:300], id=run.id)
-    with suppress(OSError, DiskFull):
-        run.set_status(run.status().failed_with(sentence))

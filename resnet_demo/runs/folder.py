@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -208,3 +209,10 @@ class Run:
         for part in self.path.glob(".*.part"):
             with suppress(OSError):
                 part.unlink()
+
+
+def await_release(runs: list[Run], seconds: float) -> None:
+    """Waits until nobody trains these runs: a worker whose server was killed takes a moment to notice."""
+    deadline = time.monotonic() + seconds
+    while any(run.is_held() for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.05)

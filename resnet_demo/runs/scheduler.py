@@ -7,22 +7,26 @@ runs' own folders, so a server that starts finds the line as it was.
 from __future__ import annotations
 
 import contextvars
+import logging
 import threading
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from ..errors import AlreadyInLine, InvalidOption, LineFull, RunRefused
+from ..errors import RunRefused
 from ..recipes import Length
 from . import lock
 from .classroom import Limits
 from .config import Owner, RunConfig, clean_title, more_of
-from .estimates import OVERHEAD_SECONDS, Estimates
-from .executors import Executor, report_failure
+from .estimates import Estimates
+from .executors import Executor
+from .folder import await_release
+from .process import report_failure
 from .rights import Rights
 from .status import Status
 from .store import Run, RunStore
+from .tidying import Keeping, tidy
 
+log = logging.getLogger(__name__)
 DYING_SECONDS = 2.0  # how long the workers of a server that was killed may take to notice
 
 
@@ -46,10 +50,11 @@ class Scheduler:
         *,
         teacher_token: str | None = None,
         slots: int = 1,
+        keeping: Keeping = Keeping(),
         stop_patience_seconds: float = 60.0,
     ) -> None:
         self.store, self.executor, self.limits, self.slots = store, executor, limits, slots
-        self.stop_patience_seconds = stop_patience_seconds
+        self.keeping, self.stop_patience_seconds = keeping, stop_patience_seconds
         self.rights = Rights(teacher_token)
         self._lock = threading.RLock()
         self._line: list[Run] = []
@@ -71,13 +76,14 @@ class Scheduler:
             return []
         self.store.sweep()
         runs = self.store.runs()
-        _await_dying([run for run in runs if run.status().state == "running"])
+        await_release([run for run in runs if run.status().state == "running"], DYING_SECONDS)
         interrupted = [run for run in runs if run.settle()]
         with self._lock:
             waiting = [run for run in runs if run.status().state == "queued"]
             self._line = sorted(waiting, key=lambda run: (run.status().ticket or 0, run.id))
             self._next_ticket = 1 + max((run.status().ticket or 0 for run in runs), default=0)
             self._advance()
+            self._tidy()
         return interrupted
 
     def submit(self, config: RunConfig, *, join: bool = False, token: str | None = None) -> Run:
@@ -92,7 +98,7 @@ class Scheduler:
             if join and (same := self._same(config)):
                 return same
             if not self.is_teacher(token):
-                self._check_length(config)
+                self.limits.check_length(self.estimates.training_seconds(config))
                 self._check_room(config.owner)
             return self._enqueue(self.store.create(config), "train")
 
@@ -158,7 +164,7 @@ class Scheduler:
         """Removes a run and its files.  Raises: UnknownRun, NotAllowed, RunRefused while it waits or trains."""
         run = self._allowed(run_id, by, token, "delete")
         with self._lock:
-            if any(waiting.config.parent == run.id for waiting in self._active()):
+            if run.id in self._needed():
                 raise RunRefused(run=run.id, action="be deleted", why="another run begins with its weights")
             self.store.delete(run.id)
 
@@ -190,6 +196,10 @@ class Scheduler:
     def _active(self) -> list[Run]:
         return [*self._training.values(), *self._line]
 
+    def _needed(self) -> set[str]:
+        """The runs whose weights others will begin with."""
+        return {run.config.parent for run in self._active() if run.config.parent}
+
     def line(self) -> list[Place]:
         """Everyone who trains or waits, in order."""
         training, waiting, waits = self._waits()
@@ -219,22 +229,8 @@ class Scheduler:
     def _allowed(self, run_id: str, by: Owner, token: str | None, action: str) -> Run:
         return self.rights.check(self.store.get(run_id), by, token, action)
 
-    def _check_length(self, config: RunConfig) -> None:
-        longest = self.limits.longest_seconds
-        if longest is None:
-            return
-        expected = self.estimates.seconds(config)
-        seconds = config.length.seconds or (None if expected is None else expected - OVERHEAD_SECONDS)
-        if seconds is not None and seconds > longest:
-            raise InvalidOption(option="seconds", value=f"{seconds:g}", allowed=f"at most {longest:g} in this lab")
-
     def _check_room(self, owner: Owner) -> None:
-        limits = self.limits
-        own = self.active_of(owner)
-        if limits.per_person is not None and len(own) >= limits.per_person:
-            raise AlreadyInLine(run=own[0].id)
-        if limits.line is not None and len(self._line) >= limits.line:
-            raise LineFull(length=len(self._line))
+        self.limits.check_room([run.id for run in self.active_of(owner)], len(self._line))
 
     def _same(self, config: RunConfig) -> Run | None:
         joinable = (run for run in self._active() if run.status().task == "train" and not run.is_stopping)
@@ -267,6 +263,15 @@ class Scheduler:
             self._training.pop(run.id, None)
             self.estimates.learn(run)
             self._advance()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Removes runs that this lab does not keep any longer; what stands in the way of that stops nothing else."""
+        try:
+            for run_id in tidy(self.store, self.keeping, self._needed()):
+                log.info("removed run %s: newer ones take its place", run_id)
+        except Exception:
+            log.exception("tidying up failed")
 
     def _be_patient_with(self, run: Run) -> None:
         timer = threading.Timer(self.stop_patience_seconds, self._lose_patience, (run,))
@@ -279,10 +284,3 @@ class Scheduler:
             if run.is_stopping and run.id in self._training:
                 self.executor.kill(run)
                 run.set_status(replace(run.status(), state="stopped", reason="ended by force", doing="", pid=None))
-
-
-def _await_dying(runs: list[Run]) -> None:
-    """Workers end with their server; one that is just noticing still holds its run for a moment."""
-    deadline = time.monotonic() + DYING_SECONDS
-    while any(run.is_held() for run in runs) and time.monotonic() < deadline:
-        time.sleep(0.05)

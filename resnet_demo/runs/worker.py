@@ -46,7 +46,7 @@ def main() -> None:
 def _carry_out(path: str, task: str, stop: threading.Event) -> int:
     """The exit code: 0 if the run came to an end that its status tells, whichever."""
     from .execute import perform
-    from .executors import report_failure
+    from .process import report_failure
     from .store import Run
 
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..runs.executors import Executor
     from ..runs.scheduler import Scheduler
     from ..runs.store import RunStore
+    from ..runs.tidying import Keeping
 
 TABS = ("model", "train", "layers", "classify")
 
@@ -55,11 +56,21 @@ def open_lab(root: Path | None = None, classroom: Classroom = Classroom()) -> La
     store, executor = RunStore(runs_dir(place)), _executor(place)
     classroom = replace(classroom, slots=executor.slots)
     scheduler = Scheduler(
-        store, executor, classroom.limits, teacher_token=classroom.teacher_token, slots=executor.slots
-    )
+        store, executor, classroom.limits,
+        teacher_token=classroom.teacher_token, slots=executor.slots, keeping=_keeping(classroom),
+    )  # fmt: skip
     scheduler.recover()
     atexit.register(scheduler.close)
     return Lab(place, store, scheduler, classroom)
+
+
+def _keeping(classroom: Classroom) -> Keeping:
+    """Strangers' runs do not stay for being theirs or for having a name."""
+    from ..runs.tidying import Keeping
+
+    if not classroom.keep_runs:
+        return Keeping(None, None)
+    return Keeping(classroom.keep_runs, spares_own=not classroom.is_public)
 
 
 def _executor(root: Path) -> Executor:
@@ -67,7 +78,9 @@ def _executor(root: Path) -> Executor:
     from ..runs.executors import GeneratorExecutor, ProcessExecutor
 
     if not os.environ.get("SPACES_ZERO_GPU"):
-        return ProcessExecutor(root, preload="fashion-mnist")
+        from ..device import cards
+
+        return ProcessExecutor(root, preload="fashion-mnist", devices=cards())
     import spaces
 
     from ..runs.estimates import gpu_seconds
