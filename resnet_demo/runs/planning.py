@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from ..checkpoint import Checkpoint
 from ..device import Compute, best_device, choose_compute
@@ -13,6 +14,7 @@ from ..recipes import Recipe
 from ..specs import ResNetSpec
 from ..state import Plan
 from .config import RunConfig
+from .measured import remembered
 
 DEFAULT_SIDE = 32  # pixels, of a user's own pictures where the recipe does not say
 
@@ -32,7 +34,11 @@ def make_plan(config: RunConfig, data: Dataset, world: World = World()) -> Plan:
 def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe, world: World) -> Compute:
     if config.compute and config.compute.get("device") == best_device():
         return Compute(**config.compute)
-    compute = choose_compute(spec, recipe.batch_size, resize=recipe.resize, measure=config.length.is_timed)
+    choose = partial(choose_compute, spec, recipe.batch_size, resize=recipe.resize)
+    if config.length.is_timed:
+        compute = remembered(spec, recipe.batch_size, recipe.resize, partial(choose, measure=True))
+    else:
+        compute = choose()
     if world.size == 1:
         return compute
     reason = f"{compute.reason}; {world.size} processes, each with its part of every batch"
