@@ -20,6 +20,7 @@ SETTLE_MS = 4000  # the Model tab measures what a step costs
 
 def train_a_minute(page: Page) -> None:
     page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Stop", exact=True).wait_for()
     page.get_by_text("Classify with it").first.wait_for(timeout=240_000)
 
 

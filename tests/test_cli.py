@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from resnet_demo.cli import main
 from resnet_demo.specs import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,12 +99,24 @@ def test_datasets_say_where_they_are(run):
         ([], "COMMAND"),
     ],
 )
-def test_a_bad_request_is_one_sentence_and_exit_code_2(run, args, sentence):
-    done = run(*args, check=False)
-    assert done.returncode == 2 and sentence in done.stderr
-    assert done.stdout == "" and len(done.stderr.strip().split("\n")) == 1 and "Traceback" not in done.stderr
+def test_a_bad_request_is_one_sentence_and_exit_code_2(args, sentence, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("RESNET_DEMO_HOME", str(tmp_path / "home"))
+    try:
+        code = main(args)
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert code == 2 and sentence in err
+    assert out == "" and len(err.strip().split("\n")) == 1 and "Traceback" not in err
 
 
+def test_the_exit_code_and_the_sentence_reach_the_shell(run):
+    done = run("layers", "resnet21", check=False)
+    assert done.returncode == 2 and done.stderr.startswith("There is no model called") and done.stdout == ""
+
+
+@pytest.mark.slow
 def test_a_run_trains_is_listed_evaluates_the_same_and_classifies(run, pictures, tmp_path):
     out = tmp_path / "out"
     done = run("train", "--data", pictures, "--epochs", 3, "--batch-size", 16, "--out", out, "--json")
@@ -119,6 +132,7 @@ def test_a_run_trains_is_listed_evaluates_the_same_and_classifies(run, pictures,
     assert run("train", "--resume", out, check=False).returncode == 2
 
 
+@pytest.mark.slow
 def test_runs_at_home_are_listed_newest_first(run, pictures):
     for seed in (1, 2):
         run("train", "--data", pictures, "--max-steps", 2, "--batch-size", 16, "--seed", seed)
@@ -128,6 +142,7 @@ def test_runs_at_home_are_listed_newest_first(run, pictures):
     assert rows[0]["status"] == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 def test_an_interrupted_run_keeps_its_weights_and_goes_on_to_the_same_end(run, pictures, tmp_path):
     options = ["--data", pictures, "--max-steps", 60, "--batch-size", 16]
