@@ -14,6 +14,8 @@ from .errors import InvalidSpec
 SHORTCUTS = ("zero_pad", "projection", "projection_all", "none")
 BLOCKS = {"basic": 2, "bottleneck": 3}  # block -> convolutions on the residual branch
 EXPANSION = {"basic": 1, "bottleneck": 4}
+HEAD_POOLS, STAGE_ENTRIES = ("average", "max"), ("stride", "conv_pool")
+LARGEST_KERNEL = 64
 FAMILIES = ("cifar", "imagenet", "cifar-stem", "notebook", "speed", "custom")
 
 
@@ -104,7 +106,23 @@ def _check(spec: ResNetSpec) -> None:
         raise InvalidSpec(what=f"it has {spec.num_classes} classes and must have 1 to 100,000")
     if not 1 <= spec.input[0] <= 1024:
         raise InvalidSpec(what=f"it has {spec.input[0]} input channels and must have 1 to 1,024")
+    _check_parts(spec)
     _check_zero_padding(spec)
+
+
+def _check_parts(spec: ResNetSpec) -> None:
+    """What only a description from a file could have wrong: kinds of values and sizes that no network has."""
+    stem, scale = spec.stem, spec.logit_scale
+    pool = (3, 2, 1) if stem.pool is None else stem.pool
+    sizes = (stem.kernel, stem.stride, stem.padding, *pool, spec.head_pool if type(spec.head_pool) is int else 1)
+    if any(type(size) is not int or not 0 <= size <= LARGEST_KERNEL for size in sizes) or len(pool) != 3:
+        raise InvalidSpec(what=f"kernels, strides and padding must be whole numbers up to {LARGEST_KERNEL}")
+    if spec.head_pool not in HEAD_POOLS and type(spec.head_pool) is not int:
+        raise InvalidSpec(what=f"the pool of the head is none of {', '.join(HEAD_POOLS)} and no number")
+    if spec.stage_entry not in STAGE_ENTRIES:
+        raise InvalidSpec(what=f"a stage begins with one of {', '.join(STAGE_ENTRIES)}")
+    if scale is not None and (type(scale) not in (int, float) or not 0 < abs(scale) < 1e6):
+        raise InvalidSpec(what="the scale of the logits must be a number")
 
 
 def _check_zero_padding(spec: ResNetSpec) -> None:
@@ -130,5 +148,5 @@ def spec_from_dict(values: Mapping[str, Any]) -> ResNetSpec:
         stem["pool"] = None if stem.get("pool") is None else tuple(stem["pool"])
         lists = {key: tuple(int(n) for n in values[key]) for key in ("blocks_per_stage", "widths", "input")}
         return ResNetSpec(**{**values, **lists, "stem": StemSpec(**stem)})
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InvalidSpec(what=f"its description is not complete ({error})") from error

@@ -23,13 +23,16 @@ from torch import Tensor
 
 from .errors import CheckpointRefused, InvalidSpec, UnknownCheckpoint
 from .home import write_atomically
-from .preprocess import Preprocess
+from .preprocess import Preprocess, input_size
 from .resnet import ResNet
 from .specs import ResNetSpec, spec_from_dict
 
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 MOST_BYTES = 2_000_000_000
 MOST_HEADER_BYTES = 10_000_000
+LARGEST_INPUT = 1024  # pixels, what a card may have pictures enlarged to
+MOST_VALUES, MOST_MACS = 2**25, 2 * 10**11  # for one picture; resnet152 at 224 pixels has 2**20 and 1.2e10
+LONGEST_REASON = 120
 CARD_KEYS = ("model", "spec", "classes", "shape")
 
 
@@ -95,7 +98,7 @@ def read_card(path: Path) -> dict[str, Any]:
 def _card_of(header: bytes, path: Path) -> dict[str, Any]:
     try:
         card = json.loads(json.loads(header)["__metadata__"]["card"])
-        missing = [key for key in CARD_KEYS if key not in card]
+        missing = [key for key in CARD_KEYS if key not in dict(card)]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointRefused(path=path.name, why="it is not a safetensors file with a card of this lab") from error
     if missing:
@@ -116,10 +119,12 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
         tensors = parse_tensors(data)
         spec = spec_from_dict(card["spec"])
         preprocess = Preprocess(tensors.pop("preprocess.mean"), tensors.pop("preprocess.std"), card.get("resize"))
-    except (SafetensorError, InvalidSpec, KeyError, ValueError, TypeError) as error:
-        raise CheckpointRefused(path=path.name, why=f"it is damaged or not of this lab ({error})") from error
-    model = _network(spec, tensors, path)
-    _check_card(card, spec, path)
+        _check_card(card, spec, path)
+        _check_preprocess(preprocess, card["shape"], path)
+        model = _network(spec, tensors, input_size(tuple(card["shape"]), preprocess.resize), path)
+    except (SafetensorError, InvalidSpec, KeyError, ValueError, TypeError, AttributeError) as error:
+        why = " ".join(str(error).split())[:LONGEST_REASON]
+        raise CheckpointRefused(path=path.name, why=f"it is damaged or not of this lab ({why})") from error
     return Checkpoint(model, preprocess.eval(), card, str(card.get("name") or path.stem), path)
 
 
@@ -143,30 +148,84 @@ def _verified_sidecar(path: Path, data: bytes) -> dict[str, Any]:
     return values
 
 
-def _network(spec: ResNetSpec, tensors: dict[str, Tensor], path: Path) -> ResNet:
+def _network(spec: ResNetSpec, tensors: dict[str, Tensor], size: tuple[int, int, int], path: Path) -> ResNet:
     """The network around the file's own tensors; built without memory first, so that no card can make it allocate."""
-    with torch.device("meta"):
-        model = ResNet(spec)
+    try:
+        with torch.device("meta"):
+            model = ResNet(spec).eval()
+    except (RuntimeError, OverflowError) as error:
+        raise CheckpointRefused(path=path.name, why="its card describes a network that cannot be built") from error
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
-        different = sorted(set(expected.items()) ^ set(found.items()))
+        different = sorted(set(expected.items()) ^ set(found.items()))[0][0][:LONGEST_REASON]
         raise CheckpointRefused(
-            path=path.name, why=f"its weights are not those of {spec.name} (first at {different[0][0]})"
+            path=path.name, why=f"its weights are not those of {spec.name[:60]} (first at {different})"
         )
+    _check_cost(model, size, path)
     if not all(value.isfinite().all() for value in tensors.values()):
         raise CheckpointRefused(path=path.name, why="some of its weights are not numbers")
     model.load_state_dict(tensors, strict=True, assign=True)
     return model.requires_grad_(True).eval()
 
 
+def _check_cost(model: ResNet, size: tuple[int, int, int], path: Path) -> None:
+    try:
+        values, macs = _cost(model, size)
+    except (RuntimeError, OverflowError) as error:
+        what = "x".join(map(str, size))
+        raise CheckpointRefused(path=path.name, why=f"its network cannot take pictures of {what}") from error
+    if values > MOST_VALUES or macs > MOST_MACS:
+        why = "its network would take more memory or time than a picture is worth"
+        raise CheckpointRefused(path=path.name, why=why)
+
+
+@torch.inference_mode()
+def _cost(model: ResNet, size: tuple[int, int, int]) -> tuple[int, int]:
+    """(values in the largest activation, multiply-accumulates) for one picture, of a network without memory."""
+    outputs: list[tuple[int, int]] = []
+
+    def note(module: torch.nn.Module, _: object, output: Tensor) -> None:
+        weight = module.weight if isinstance(module, torch.nn.Conv2d) else None
+        outputs.append((output.numel(), 0 if weight is None else weight[0].numel() * output.numel()))
+
+    hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]
+    model(torch.empty(1, *size, device="meta"))
+    for hook in hooks:
+        hook.remove()
+    return max(values for values, _ in outputs), sum(macs for _, macs in outputs)
+
+
 def _check_card(card: Mapping[str, Any], spec: ResNetSpec, path: Path) -> None:
-    shape, classes = card["shape"], card["classes"]
-    is_shape = isinstance(shape, list) and len(shape) == 3 and all(isinstance(n, int) and 0 < n <= 4096 for n in shape)
+    shape, classes, resize = card["shape"], card["classes"], card.get("resize")
+    is_shape = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and 0 < n <= 4096 for n in shape)
     if not is_shape or shape[0] != spec.in_channels:
         raise CheckpointRefused(path=path.name, why="its card gives no usable picture size")
-    if not isinstance(classes, list) or len(classes) != spec.num_classes:
+    if resize is not None and (type(resize) is not int or not 1 <= resize <= LARGEST_INPUT):
+        raise CheckpointRefused(
+            path=path.name, why=f"its card resizes to something else than 1 to {LARGEST_INPUT} pixels"
+        )
+    if not _are_names(classes) or len(classes) != spec.num_classes:
         raise CheckpointRefused(path=path.name, why=f"its card does not name {spec.num_classes} classes")
+    for key in ("name", "model", "dataset", "dataset_title"):
+        if not isinstance(card.get(key, ""), str):
+            raise CheckpointRefused(path=path.name, why=f"the {key} on its card is no text")
+    if not isinstance(card.get("test") or {}, dict):
+        raise CheckpointRefused(path=path.name, why="the test on its card is no table")
+
+
+def _are_names(classes: Any) -> bool:
+    are_texts = isinstance(classes, list) and all(isinstance(name, str) and name for name in classes)
+    return are_texts and len(set(classes)) == len(classes)
+
+
+def _check_preprocess(preprocess: Preprocess, shape: list[int], path: Path) -> None:
+    fitting = ((shape[0], 1, 1), tuple(shape))
+    for name, value in (("mean", preprocess.mean), ("std", preprocess.std)):
+        if tuple(value.shape) not in fitting or not value.isfinite().all():
+            raise CheckpointRefused(path=path.name, why=f"its preprocess.{name} does not fit its pictures")
+    if not (preprocess.std > 0).all():
+        raise CheckpointRefused(path=path.name, why="its preprocess.std is not above 0")
 
 
 def load_model(source: str | Path) -> tuple[ResNet, dict[str, Any]]:

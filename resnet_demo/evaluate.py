@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .imagesets import ImageSet
 
 BATCH_SIZE = 128
+BATCH_PIXELS = 2**19  # of large pictures there are fewer at a time: 10 of 224 pixels
 Progress = Callable[[float], None]
 
 
@@ -63,10 +64,11 @@ def _logits(checkpoint: Checkpoint, images: Tensor) -> Tensor:
 
 
 def logits(
-    checkpoint: Checkpoint, images: Tensor, *, batch_size: int = BATCH_SIZE, progress: Progress | None = None
+    checkpoint: Checkpoint, images: Tensor, *, batch_size: int | None = None, progress: Progress | None = None
 ) -> Tensor:
     """uint8 pictures `(N, C, H, W)` -> float32 logits `(N, classes)` on the CPU. `progress` gets the share done."""
     parts = []
+    batch_size = batch_size or _batch_size(checkpoint, images)
     for start in range(0, len(images), batch_size):
         parts.append(_logits(checkpoint, images[start : start + batch_size]))
         if progress:
@@ -74,7 +76,12 @@ def logits(
     return torch.cat(parts) if parts else torch.empty(0, len(checkpoint.classes))
 
 
-def probabilities(checkpoint: Checkpoint, images: Tensor, *, batch_size: int = BATCH_SIZE) -> Tensor:
+def _batch_size(checkpoint: Checkpoint, images: Tensor) -> int:
+    side = checkpoint.preprocess.resize or max(images.shape[2:])
+    return max(1, min(BATCH_SIZE, BATCH_PIXELS // side**2))
+
+
+def probabilities(checkpoint: Checkpoint, images: Tensor, *, batch_size: int | None = None) -> Tensor:
     """uint8 pictures `(N, C, H, W)` -> float32 probabilities `(N, classes)` on the CPU, each row adding up to 1."""
     return logits(checkpoint, images, batch_size=batch_size).softmax(1)
 

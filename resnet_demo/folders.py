@@ -156,7 +156,7 @@ def _check_readable(layout: Layout, labels: np.ndarray, split: str, name: str) -
     import numpy as np
 
     for label in np.flatnonzero(np.bincount(labels, minlength=len(layout.classes)) == 0):
-        why = f"no picture of the class “{layout.classes[label]}” to {split} with can be read"
+        why = f"no picture of the class “{layout.classes[label][:80]}” to {split} with can be read"
         raise ArchiveRefused(path=name, why=why)
 
 

@@ -6,8 +6,10 @@ notebooks with `block2.1.conv3`, or `features.0` and `classifer`. Nothing is unp
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from .resnet import ResNet
 from .specs import MODELS, ResNetSpec
 
 MOST_BYTES = 1_000_000_000
+MOST_TENSORS = 2_000
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 PREFIXES = ("module.", "_orig_mod.")
 WHOLE_MODULE = (
@@ -57,31 +60,48 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.stat().st_size > MOST_BYTES:
         raise CheckpointRefused(path=path.name, why=f"it is larger than {MOST_BYTES // 10**9} GB")
     data = path.read_bytes()
+    _check_packing(data, path)
     if path.suffix == ".safetensors" or data[8:9] == b"{":
         try:
             return _plain(parse_tensors(data), path)
         except SafetensorError as error:
             raise CheckpointRefused(path=path.name, why="it is not a safetensors file, or it is damaged") from error
     try:
-        return _plain(torch.load(path, map_location="cpu", weights_only=True), path)
+        saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         is_module = "Unsupported" in str(error) or "GLOBAL" in str(error)
         why = WHOLE_MODULE if is_module else "it is not a state dict saved by torch.save"
         raise CheckpointRefused(path=path.name, why=why) from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        TypeError,
-        OSError,
-        UnicodeError,
-    ) as error:
+    except Exception as error:  # the unpickler raises nearly anything on damaged files
         raise CheckpointRefused(
             path=path.name, why="it is not a state dict saved by torch.save, or it is damaged"
         ) from error
+    return _plain(saved, path)
+
+
+def _check_packing(data: bytes, path: Path) -> None:
+    """torch.save packs nothing: what would unpack to more than the file is a bomb."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise CheckpointRefused(path=path.name, why="it is damaged") from error
+    if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > len(data):
+        raise CheckpointRefused(path=path.name, why="it is a packed archive, not a state dict saved by torch.save")
+
+
+def _check_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """A tensor can claim a size that its storage does not have (strides of 0, sparse, without memory at all)."""
+    if len(tensors) > MOST_TENSORS:
+        raise CheckpointRefused(path=path.name, why=f"it holds more than {MOST_TENSORS:,} tensors")
+    for name, tensor in tensors.items():
+        is_dense = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not is_dense or tensor.is_complex():
+            raise CheckpointRefused(path=path.name, why=f"{name[:80]} is no plain array of numbers")
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise CheckpointRefused(path=path.name, why=f"{name[:80]} claims to be larger than it is")
 
 
 def _plain(value: object, path: Path) -> dict[str, Tensor]:
@@ -94,6 +114,7 @@ def _plain(value: object, path: Path) -> dict[str, Tensor]:
     if not isinstance(value, Mapping):
         raise CheckpointRefused(path=path.name, why="it holds no state dict")
     tensors = {str(name): tensor for name, tensor in value.items() if isinstance(tensor, Tensor)}
+    _check_tensors(tensors, path)
     for prefix in PREFIXES:
         if tensors and all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
@@ -114,7 +135,9 @@ def recognise(tensors: Mapping[str, Tensor], name: str = "This file") -> Recogni
     names = dict(_names(modules, name))
     left = sorted(set(modules) - set(names.values()))
     if left:
-        raise CheckpointRefused(path=name, why=f"{left[0]} has no place in a residual network of this lab")
+        raise CheckpointRefused(
+            path=name, why=f"{left[0][:80] or 'A tensor without a name'} has no place in a residual network of this lab"
+        )
     renamed = {f"{ours}.{part}": tensor for ours, theirs in names.items() for part, tensor in modules[theirs].items()}
     return _match(renamed, name)
 

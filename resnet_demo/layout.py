@@ -15,6 +15,7 @@ TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")  # the first one that is there
 TEST_SHARE = 0.2
 MOST_CLASSES = 1_000
+LONGEST_NAME = 80  # of a folder, where it is shown
 HOW = "it needs a folder for each class, as in cats/1.jpg and dogs/1.jpg, or those inside train/ and test/"
 
 
@@ -89,14 +90,14 @@ def _by_class(pictures: dict, folders: set, name: str) -> dict[str, list[tuple[s
         raise ArchiveRefused(path=name, why=f"it has {len(classes):,} classes, more than {MOST_CLASSES:,}")
     for class_name, members in classes.items():
         if not members:
-            raise ArchiveRefused(path=name, why=f"the folder “{class_name}” has no pictures in it")
+            raise ArchiveRefused(path=name, why=f"the folder “{class_name[:LONGEST_NAME]}” has no pictures in it")
     return dict(sorted(classes.items()))
 
 
 def _as_given(train: dict, test: dict, name: str) -> Layout:
     for class_name in sorted(set(train) ^ set(test)):
         lacking = "test" if class_name in train else "train"
-        raise ArchiveRefused(path=name, why=f"the class “{class_name}” has no pictures to {lacking} with")
+        raise ArchiveRefused(path=name, why=f"the class “{class_name[:LONGEST_NAME]}” has no pictures to {lacking} with")
     return _layout(train, test)
 
 
@@ -104,7 +105,7 @@ def _cut_by_path(classes: dict, name: str) -> Layout:
     train, test = {}, {}
     for class_name, members in classes.items():
         if len(members) < 2:
-            raise ArchiveRefused(path=name, why=f"the class “{class_name}” has one picture only, and two are the least")
+            raise ArchiveRefused(path=name, why=f"the class “{class_name[:LONGEST_NAME]}” has one picture only, and two are the least")
         ordered = sorted(members, key=lambda member: path_share(member[0]))
         # Small classes: whatever chance does, one picture at least is on either side.
         count = min(max(1, sum(is_test(path) for path, _ in members)), len(members) - 1)
