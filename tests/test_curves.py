@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import math
 
+import pytest
+
 from resnet_demo.events import History, RunFinished, RunStarted, Step, Validation
-from resnet_demo.ui.curves import POINTS, curves, smoothed, thinned
+from resnet_demo.ui.curves import POINTS, curves, thinned
 
 
 def history(steps: int, *, budget_seconds=None, total_steps=None) -> History:
@@ -19,14 +21,15 @@ def history(steps: int, *, budget_seconds=None, total_steps=None) -> History:
 
 def test_an_empty_history_has_axes_and_nothing_else():
     drawn = curves(History())
-    assert drawn["train"]["x"] == [] and drawn["best"] is None and drawn["test"] is None
-    assert drawn["x_max"] is None and drawn["loss_max"] > 0
+    assert drawn["train"]["step"] == [] and drawn["best"] is None and drawn["test"] is None
+    assert set(drawn["x_max"].values()) == {None} and drawn["loss_max"] > 0
 
 
 def test_a_run_by_the_clock_is_drawn_over_seconds_any_other_over_steps():
     timed, counted = curves(history(20, budget_seconds=60.0)), curves(history(20, total_steps=400))
-    assert (timed["x"], timed["x_max"], timed["train"]["x"][-1]) == ("seconds", 60.0, 0.2)
-    assert (counted["x"], counted["x_max"], counted["train"]["x"][-1]) == ("step", 400, 20)
+    assert (timed["x"], timed["x_max"]["seconds"], timed["train"]["seconds"][-1]) == ("seconds", 60.0, 0.2)
+    assert (counted["x"], counted["x_max"]["step"], counted["train"]["step"][-1]) == ("step", 400, 20)
+    assert counted["x_max"]["epoch"] == pytest.approx(400 * 128 / 900, abs=1e-3)
 
 
 def test_first_last_lowest_and_best_are_never_thinned_away():
@@ -46,15 +49,15 @@ def test_numbers_that_are_none_become_gaps():
     run = history(10)
     run.add(Step(11, 1.1, math.nan, 0.5, 0.1, seconds=0.11))
     drawn = curves(run)
-    assert drawn["train"]["loss"][-1] is None and drawn["train"]["smooth_loss"][-1] is not None
+    assert drawn["train"]["loss"][-1] is None and drawn["train"]["mean_loss"][-1] is None
     json.dumps(drawn, allow_nan=False)
 
 
-def test_smoothing_starts_at_the_first_value_and_follows():
-    assert smoothed([2.0, 2.0, 2.0]) == [2.0, 2.0, 2.0]
-    line = smoothed([1.0] * 50 + [0.0] * 100)
-    assert line[49] == 1.0 and line[-1] < 0.01
-    assert math.isnan(smoothed([math.nan])[0])
+def test_smoothing_starts_from_means_of_all_steps_also_of_those_left_out():
+    drawn = curves(history(1000))["train"]
+    assert sum(drawn["count"]) == 1000 and len(drawn["count"]) == len(drawn["step"])
+    whole = sum(mean * count for mean, count in zip(drawn["mean_loss"], drawn["count"])) / 1000
+    assert whole == pytest.approx(sum(2.0 - i / 1000 for i in range(1, 1001)) / 1000, abs=1e-3)
 
 
 def test_one_outlier_does_not_set_the_loss_axis_but_every_validation_does():

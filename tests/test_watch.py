@@ -12,6 +12,7 @@ from resnet_demo.runs.status import Status
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui import watch
 from resnet_demo.ui.forms import TrainForm
+from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.page import Lab
 from resnet_demo.ui.run_table import RunTable
 from resnet_demo.ui.watch import RECORDED, Watch, line_words, recording_for
@@ -144,7 +145,7 @@ def test_a_recorded_run_is_a_run_like_any_other(lab, tmp_path, monkeypatch):
 def test_the_table_escapes_and_marks(lab):
     run = make(lab, Status("finished"), events(test_accuracy=0.9))
     table = RunTable(lab)
-    assert f"data-run='{run.id}'" in table.html("") and "class='chosen'" not in table.html("")
-    assert "class='chosen'" in table.html(run.id) and "0.900" in table.html(run.id)
+    assert f"data-run='{run.id}'" in table.html(Hand()) and "chosen'" not in table.html(Hand())
+    assert "chosen'" in table.html(Hand(run=run.id)) and "0.900" in table.html(Hand(run=run.id))
     (run.path / "config.json").write_text("not json")
-    assert run.id not in table.html("")
+    assert run.id not in table.html(Hand())

@@ -15,6 +15,7 @@ import gradio as gr
 
 from . import frame
 from .api import add_endpoints
+from .board import is_shown
 from .page import TABS, Lab, Page, open_lab
 from .strings import label
 from .theme import STYLE, theme
@@ -31,17 +32,23 @@ def build_app(lab: Lab | None = None) -> gr.Blocks:
     lab = lab or open_lab()
     with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(LOOK_EVERY, OLDEST)) as demo:
         add_endpoints(lab)  # first, so that no handler of a tab takes their names
-        chip, copy = frame.head()
+        chip, me, copy = frame.head(lab)
         bar = frame.hand_bar(copy)
-        hand = gr.Textbox("", elem_id="hand", show_label=False, container=False)
+        hand, who, wish = (_unseen(name) for name in ("hand", "visitor", "wish"))
         with gr.Tabs(selected="train", elem_id="tabs") as tabs:
-            page = Page(lab, hand, tabs)
+            page = Page(lab, hand, tabs, who, wish)
             for name in TABS:
-                with gr.Tab(label(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}"):
+                is_there = name != "class" or is_shown(lab)
+                with gr.Tab(label(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}", visible=is_there):
                     _build_tab(name, page)
         frame.foot()
-        frame.wire(demo, page, chip, bar, copy)
+        frame.wire(demo, page, chip, me, bar, copy)
     return _queued(demo)
+
+
+def _unseen(name: str) -> gr.Textbox:
+    """A field that only handlers read and write."""
+    return gr.Textbox("", elem_id=name, elem_classes="unseen", show_label=False, container=False)
 
 
 def _build_tab(name: str, page: Page) -> None:

@@ -1,8 +1,9 @@
-// The live view of one run: status, progress, curves. Runs as gr.HTML's js_on_load with `element`, `trigger`, `props`,
-// `server` and `watch`. It asks the server once a second while it can be seen, and only ever changes attributes.
+// Charts of one run or of several over one axis. Runs in gr.HTML's js_on_load, before view.js, with `element` and `props`.
+// A series is {id, name, look, colour, dash, data}; `look` is the visitor's: {x, smooth, log}. Only attributes ever change.
 
 const words = props.words, SVG = "http://www.w3.org/2000/svg";
-const MARGIN = {top: 8, right: 14, bottom: 34, left: 50}, SLOWEST = 4000;
+const MARGIN = {top: 8, right: 14, bottom: 34, left: 50};
+const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A"];  // Okabe and Ito, yellow is grey
 
 function make(tag, className, parent, text) {
   const node = document.createElement(tag);
@@ -20,102 +21,153 @@ function draw(tag, className, parent, attributes = {}) {
 }
 const set = (node, attributes) => { for (const name in attributes) node.setAttribute(name, attributes[name]); };
 const say = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-const show = (node, yes) => { if (node.hidden === yes) node.hidden = !yes; };
+const show = (node, yes) => { if (node.hidden === Boolean(yes)) node.hidden = !yes; };
+const plain = text => Object.assign(document.createElement("i"), {textContent: text}).innerHTML;
 
 // ---- numbers -------------------------------------------------------------------------------------------------------
 const CLOCK = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 function ticks(most, wanted, isTime = false) {
+  if (!(most > 0) || !Number.isFinite(most)) most = 1;
   const rough = most / wanted, power = 10 ** Math.floor(Math.log10(rough));
   const steps = isTime && rough <= CLOCK.at(-1) && rough > 0.5 ? CLOCK : [1, 2, 2.5, 5, 10].map(m => m * power);
   const step = steps.find(s => s >= rough * 0.999);
   return Array.from({length: Math.floor(most / step + 1e-6) + 1}, (_, i) => +(i * step).toPrecision(10));
 }
+function logTicks(least, most) {
+  const found = [];
+  for (let power = Math.floor(Math.log10(least)); power <= Math.log10(most); power++)
+    for (const m of [1, 2, 5]) found.push(+(m * 10 ** power).toPrecision(6));
+  return found.filter(value => value >= least * 0.999 && value <= most);
+}
 const short = value => value >= 1000 ? value.toLocaleString("en-US") : String(+value.toPrecision(6));
 const three = value => value === null || value === undefined ? "–" : value.toFixed(3);
 
+// The running mean of means, weighted by age in steps, as if no step had been left out. Validation is never smoothed.
+function smoothed(train, key, memory) {
+  let mean = 0, weight = 0;
+  return train[`mean_${key}`].map((value, i) => {
+    if (value !== null) {
+      const kept = memory ** train.count[i];
+      mean = kept * mean + (1 - kept) * value;
+      weight = kept * weight + (1 - kept);
+    }
+    return weight ? mean / weight : null;
+  });
+}
+function smooth(data, key, memory) {
+  const name = `${key} ${memory}`;
+  data.smooth = data.smooth ?? {};
+  return data.smooth[name] = data.smooth[name] ?? smoothed(data.train, key, memory);
+}
+
 // ---- one chart -----------------------------------------------------------------------------------------------------
-function chart(parent, {name, title, tall, lines, wanted}) {
+function chart(parent, {name, title, tall, wanted}) {
   const figure = make("figure", `chart ${name}`, parent);
   make("figcaption", "", figure, title);
   const svg = draw("svg", "", figure, {role: "img", "aria-label": title, tabindex: 0});
   const clip = `clip-${name}-${Math.random().toString(36).slice(2)}`;
   const clipBox = draw("rect", "", draw("clipPath", "", svg, {id: clip}));
   const grid = draw("g", "grid", svg), plot = draw("g", "plot", svg, {"clip-path": `url(#${clip})`});
-  const paths = lines.map(line => draw("path", line.look, plot));
-  const dots = draw("path", "validation-dots", plot), test = draw("path", "test", plot);
-  const best = draw("circle", "best", svg, {r: 6}), cross = draw("line", "cross", svg);
+  const rings = draw("g", "rings", svg), test = draw("path", "test", plot), cross = draw("line", "cross", svg);
   const xTitle = draw("text", "axis-title", svg, {"text-anchor": "middle"});
   const testLabel = draw("text", "test-label", svg, {"text-anchor": "start"});
   const tip = make("div", "tip", figure);
   tip.hidden = true;
   let scale = null;
 
-  function pool(kind, count, tag) {
-    const found = [...grid.querySelectorAll(`.${kind}`)];
-    while (found.length < count) found.push(draw(tag, kind, grid));
+  function pool(parent, kind, count, tag) {
+    const found = [...parent.querySelectorAll(`:scope > .${kind}`)];
+    while (found.length < count) found.push(draw(tag, kind, parent));
     found.forEach((node, i) => node.style.display = i < count ? "" : "none");
     return found;
   }
-  function axes(x, y, width, height, data) {
-    const across = ticks(x.most, width > 420 ? 6 : 4, data.x === "seconds"), up = ticks(y.most, wanted), floor = height - MARGIN.bottom;
-    const rules = pool("rule", up.length, "line"), left = pool("y-tick", up.length, "text");
+  function axes(x, y, width, height, key) {
+    const across = ticks(x.most, width > 420 ? 6 : 4, key === "seconds"), floor = height - MARGIN.bottom;
+    const up = y.isLog ? logTicks(y.least, y.most) : ticks(y.most, wanted);
+    const rules = pool(grid, "rule", up.length, "line"), left = pool(grid, "y-tick", up.length, "text");
     up.forEach((value, i) => {
       set(rules[i], {x1: MARGIN.left, x2: width - MARGIN.right, y1: y.at(value), y2: y.at(value)});
       set(left[i], {x: MARGIN.left - 8, y: y.at(value) + 4, "text-anchor": "end"});
       say(left[i], short(value));
     });
-    const below = pool("x-tick", across.length, "text");
+    const below = pool(grid, "x-tick", across.length, "text");
     across.forEach((value, i) => {
       set(below[i], {x: x.at(value), y: floor + 16, "text-anchor": "middle"});
       say(below[i], short(value));
     });
     set(xTitle, {x: (MARGIN.left + width - MARGIN.right) / 2, y: height - 3});
-    say(xTitle, data.x === "seconds" ? words.seconds : words.step);
+    say(xTitle, words[key]);
   }
   function line(xs, ys, x, y) {
     let path = "", pen = "M";
     for (let i = 0; i < xs.length; i++) {
-      if (ys[i] === null) { pen = "M"; continue; }
+      if (ys[i] === null || ys[i] === undefined) { pen = "M"; continue; }
       path += `${pen}${x.at(xs[i]).toFixed(1)} ${y.at(ys[i]).toFixed(1)}`;
       pen = "L";
     }
     return path;
   }
-  function render(data, isPlain) {
-    const width = figure.clientWidth;
-    if (!width) return;
-    const height = tall ? Math.round(Math.min(480, Math.max(240, width * 0.6))) : 110;
-    const last = Math.max(data.train.x.at(-1) ?? 0, data.validation.x.at(-1) ?? 0), most = data.x_max === null ? Math.max(last * 1.05, 10) : Math.max(data.x_max, last);
-    const inner = width - MARGIN.left - MARGIN.right, deep = height - MARGIN.top - MARGIN.bottom;
-    const top = name === "loss" ? data.loss_max : name === "accuracy" ? 1 : (Math.max(0, ...data.train.lr) || 0.1) * 1.05;
-    const x = {most, at: v => MARGIN.left + inner * v / most, back: px => (px - MARGIN.left) / inner * most};
-    const y = {most: top, at: v => MARGIN.top + deep * (1 - v / top)};
-    scale = {x, y, height, data};
-    set(svg, {width, height, viewBox: `0 0 ${width} ${height}`, class: isPlain ? "plain" : ""});
-    set(clipBox, {x: MARGIN.left, y: MARGIN.top - 4, width: inner + 6, height: deep + 8});
-    axes(x, y, width, height, data);
-    lines.forEach((spec, i) => set(paths[i], {d: line(data[spec.of].x, data[spec.of][spec.key], x, y)}));
-    marks(data, x, y, width);
+  function yScale(runs, look, deep) {
+    if (name !== "loss") {
+      const most = name === "accuracy" ? 1 : (Math.max(0, ...runs.flatMap(run => run.data.train.lr)) || 0.1) * 1.05;
+      return {most, at: v => MARGIN.top + deep * (1 - v / most)};
+    }
+    const most = Math.max(...runs.map(run => run.data.loss_max));
+    if (!look.log) return {most, at: v => MARGIN.top + deep * (1 - v / most)};
+    const seen = runs.flatMap(run => [...smooth(run.data, "loss", look.smooth), ...run.data.validation.loss]).filter(v => v > 0);
+    const least = Math.min(most / 10, ...seen) * 0.9, span = Math.log(most / least);
+    return {most, least, isLog: true, at: v => MARGIN.top + deep * (1 - Math.log(Math.max(v, least / 2) / least) / span)};
   }
-  function marks(data, x, y, width) {
-    const values = data.validation[name] ?? [];
-    set(dots, {d: values.map((v, i) => v === null ? "" : `M${x.at(data.validation.x[i]).toFixed(1)} ${y.at(v).toFixed(1)}h0`).join("")});
-    const marked = data.best && data.best[name] !== undefined && values.length > 1;
-    best.style.display = marked ? "" : "none";
-    if (marked) set(best, {cx: x.at(data.best.x), cy: y.at(data.best[name])});
-    const tested = name === "accuracy" && data.test !== null;
-    set(test, {d: tested ? `M${MARGIN.left} ${y.at(data.test)}H${width - MARGIN.right}` : ""});
-    say(testLabel, tested ? `${words.test} ${three(data.test)}` : "");
-    if (tested) set(testLabel, {x: MARGIN.left + 4, y: y.at(data.test) - 7});
+  function render(runs, look, key) {
+    const width = figure.clientWidth;
+    if (!width || !runs.length) return;
+    const height = tall ? Math.round(Math.min(480, Math.max(240, width * 0.6))) : 110;
+    const inner = width - MARGIN.left - MARGIN.right, deep = height - MARGIN.top - MARGIN.bottom;
+    const most = Math.max(...runs.map(({data}) => {
+      const last = Math.max(data.train[key].at(-1) ?? 0, data.validation[key].at(-1) ?? 0);
+      return data.x_max[key] === null ? last * 1.05 : Math.max(data.x_max[key], last);
+    })) || 10;
+    const x = {most, at: v => MARGIN.left + inner * v / most, back: px => (px - MARGIN.left) / inner * most};
+    const y = yScale(runs, look, deep);
+    scale = {x, y, height, runs, look, key, lead: runs.find(run => run.data.train.step.length) ?? runs[0]};
+    set(svg, {width, height, viewBox: `0 0 ${width} ${height}`});
+    set(clipBox, {x: MARGIN.left, y: MARGIN.top - 4, width: inner + 6, height: deep + 8});
+    axes(x, y, width, height, key);
+    pool(plot, "run", runs.length, "g").forEach((group, i) => i < runs.length && curve(group, runs[i], scale));
+    marks(runs, x, y, width, key);
+  }
+  function curve(group, run, {x, y, look, key}) {
+    const {train, validation} = run.data;
+    set(group, {class: `run ${run.look}`});
+    group.style.setProperty("--run", run.colour);
+    const part = (kind, d) => set(pool(group, kind, 1, "path")[0], {d});
+    if (name === "lr") return part("lr", line(train[key], train.lr, x, y));
+    part("raw", run.colour ? "" : line(train[key], train[name], x, y));
+    part("smooth", line(train[key], smooth(run.data, name, look.smooth), x, y));
+    part("validation", line(validation[key], validation[name], x, y));
+    part("validation-dots", validation[name].map((v, i) => v === null ? "" :
+      `M${x.at(validation[key][i]).toFixed(1)} ${y.at(v).toFixed(1)}h0`).join(""));
+  }
+  function marks(runs, x, y, width, key) {
+    const marked = name === "lr" ? [] : runs.filter(run => run.data.best?.[name] != null && run.data.validation.step.length > 1);
+    pool(rings, "best", marked.length, "circle").forEach((ring, i) => {
+      if (i >= marked.length) return;
+      set(ring, {r: 6, cx: x.at(marked[i].data.best[key]), cy: y.at(marked[i].data.best[name])});
+      ring.style.stroke = marked[i].colour;
+    });
+    const tested = name === "accuracy" && runs.length === 1 && runs[0].data.test !== null, value = runs[0].data.test;
+    set(test, {d: tested ? `M${MARGIN.left} ${y.at(value)}H${width - MARGIN.right}` : ""});
+    say(testLabel, tested ? `${words.test} ${three(value)}` : "");
+    if (tested) set(testLabel, {x: MARGIN.left + 4, y: y.at(value) - 7});
   }
   function point(index, one) {
-    if (index === null || !scale || !scale.data.train.x.length) { cross.style.display = "none"; tip.hidden = true; return; }
-    const {x, height, data} = scale, at = x.at(data.train.x[index]);
+    if (index === null || !scale || !scale.lead.data.train.step.length) { cross.style.display = "none"; tip.hidden = true; return; }
+    const {x, height, lead, key} = scale, value = lead.data.train[key][index], at = x.at(value);
     cross.style.display = "inline";
     set(cross, {x1: at, x2: at, y1: MARGIN.top, y2: height - MARGIN.bottom});
     tip.hidden = one !== name;
     if (tip.hidden) return;
-    tip.innerHTML = reading(name, data, index);
+    tip.innerHTML = reading(name, scale, index);
     const room = figure.clientWidth - tip.offsetWidth - 4;
     tip.style.left = `${Math.max(0, at + 12 > room ? at - 12 - tip.offsetWidth : at + 12)}px`;
   }
@@ -124,100 +176,35 @@ function chart(parent, {name, title, tall, lines, wanted}) {
   svg.addEventListener("blur", () => pointAll(null));
   svg.addEventListener("keydown", event => {
     const move = {ArrowRight: 1, ArrowLeft: -1}[event.key];
-    if (!move || !scale || !scale.data.train.x.length) return;
+    if (!move || !scale || !scale.lead.data.train.step.length) return;
     event.preventDefault();
-    const end = scale.data.train.x.length - 1;
+    const end = scale.lead.data.train.step.length - 1;
     pointAll(Math.min(end, Math.max(0, (pointed ?? end) + move)), name);
   });
-  return {render, point, label: text => set(svg, {"aria-label": text})};
+  return {render, point, label: text => set(svg, {"aria-label": text}), last: () => (scale?.lead.data.train.step.length ?? 0) - 1};
 }
 
-function nearest({x, data}, px) {
-  const xs = data.train.x, wanted = x.back(px);
-  let low = 0, high = xs.length - 1;
-  while (high - low > 1) { const middle = (low + high) >> 1; if (xs[middle] < wanted) low = middle; else high = middle; }
-  return high >= 0 && Math.abs(xs[high] - wanted) < Math.abs(xs[low] - wanted) ? high : low;
+function before(xs, value) {  // the last index whose x is not beyond value, -1 if there is none
+  let low = 0, high = xs.length;
+  while (low < high) { const middle = (low + high) >> 1; if (xs[middle] <= value) low = middle + 1; else high = middle; }
+  return low - 1;
 }
-function reading(name, data, i) {
-  const {train, validation} = data, row = (look, label, value) => `<div><i class="${look}"></i>${label} <b>${value}</b></div>`;
-  const head = `<div class="where">${words.step} ${short(train.step[i])} · ${train.seconds[i].toFixed(1)} s</div>`;
+function nearest({x, key, lead}, px) {
+  const xs = lead.data.train[key], wanted = x.back(px), low = Math.max(0, before(xs, wanted));
+  return low + 1 < xs.length && Math.abs(xs[low + 1] - wanted) < Math.abs(xs[low] - wanted) ? low + 1 : low;
+}
+function reading(name, {lead, runs, look, key}, i) {
+  const {train} = lead.data, value = train[key][i];
+  const row = (mark, label, text, colour = "") => `<div><i class="${mark}" ${colour && `style="background:${colour}"`}></i>${plain(label)} <b>${text}</b></div>`;
+  const head = `<div class="where">${words.step} ${short(train.step[i])} · ${train.seconds[i].toFixed(1)} s · ${words.epoch} ${train.epoch[i].toFixed(2)}</div>`;
+  if (runs.length > 1) return head + runs.map(run => {
+    const at = before(run.data.train[key], value), seen = before(run.data.validation[key], value);
+    if (name === "lr") return row("lr", run.name, at < 0 ? "–" : short(run.data.train.lr[at]), run.colour);
+    const both = `${three(run.data.validation[name][seen])} <small>${words.training} ${three(smooth(run.data, name, look.smooth)[at])}</small>`;
+    return row("train", run.name, both, run.colour);
+  }).join("");
   if (name === "lr") return head + row("lr", words.lr, short(train.lr[i]));
-  let at = -1;
-  while (at + 1 < validation.x.length && validation.x[at + 1] <= train.x[i]) at++;
-  const rows = row("raw", words.batch, three(train[name][i])) + row("train", words.smoothed, three(train[`smooth_${name}`][i]));
+  const {validation} = lead.data, at = before(validation[key], value);
+  const rows = row("raw", words.batch, three(train[name][i])) + row("train", words.smoothed, three(smooth(lead.data, name, look.smooth)[i]));
   return head + rows + (at < 0 ? "" : row("validation", words.validation, three(validation[name][at])));
 }
-
-// ---- the view ------------------------------------------------------------------------------------------------------
-const root = make("div", "watch", element);
-const head = make("div", "watch-head", root), title = make("h3", "", head), status = make("span", "status", head);
-const stop = make("button", "stop", head, words.stop);
-const bar = make("div", "bar", root), filled = make("i", "", bar);
-set(bar, {role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": words.progress});
-const ending = make("div", "ending", root), sentence = make("p", "", ending), classify = make("button", "classify", ending, words.classify);
-const log = make("details", "log", root);
-make("summary", "", log, words.log);
-const logText = make("pre", "", log);
-const legend = make("div", "legend", root);
-for (const [look, text] of [["raw", words.batch], ["train", words.smoothed], ["validation", words.validation], ["best", words.best], ["test", words.test]])
-  make("i", look, make("span", look, legend, text)).setAttribute("aria-hidden", "true");
-const charts = make("div", "charts", root);
-const measured = key => [
-  {of: "train", key, look: "raw"}, {of: "train", key: `smooth_${key}`, look: "smooth"}, {of: "validation", key, look: "validation"},
-];
-const all = [
-  chart(charts, {name: "loss", title: words.loss, tall: true, wanted: 5, lines: measured("loss")}),
-  chart(charts, {name: "accuracy", title: words.accuracy, tall: true, wanted: 5, lines: measured("accuracy")}),
-  chart(root, {name: "lr", title: words.lr, tall: false, wanted: 2, lines: [{of: "train", key: "lr", look: "lr"}]}),
-];
-const summary = make("p", "sr-only", root), announced = make("p", "sr-only", root);
-announced.setAttribute("role", "status");
-let pointed = null, looked = null, seen = null, turn = null;
-function pointAll(index, chosen = looked) { pointed = index; looked = chosen; all.forEach(one => one.point(index, chosen)); }
-
-function update(view) {
-  const hasEnded = seen && seen.run === view.run && seen.is_active && !view.is_active;
-  const isNew = !seen || seen.key !== view.key;
-  seen = view;
-  say(title, view.title); say(status, view.status); say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
-  root.dataset.state = view.state;
-  show(stop, view.is_active); show(classify, view.can_classify); show(ending, Boolean(view.ending)); show(log, Boolean(view.log));
-  show(bar, view.share !== null);
-  filled.style.width = `${100 * (view.share ?? 0)}%`;
-  set(bar, {"aria-valuenow": Math.round(100 * (view.share ?? 0))});
-  if (isNew) say(announced, `${view.title}: ${view.status}`);
-  stop.disabled = view.is_stopping;
-  show(legend.querySelector("span.test"), view.curves.test !== null);
-  render();
-  if (view.turn !== turn) { turn = view.turn; trigger("turn", {turn}); }
-  if (hasEnded) trigger("ended", {run: view.run});
-}
-function render() {
-  if (!seen) return;
-  all.forEach(one => one.render(seen.curves, seen.is_plain));
-  all[0].label(`${words.loss}. ${seen.summary}`); all[1].label(`${words.accuracy}. ${seen.summary}`);
-  if (pointed !== null) pointAll(Math.min(pointed, seen.curves.train.x.length - 1));
-}
-stop.addEventListener("click", () => { stop.disabled = true; trigger("stop", {run: seen.run}); setTimeout(ask, 200); });
-classify.addEventListener("click", () => trigger("classify", {run: seen.run}));
-
-let asking = false, waiting = null, failures = 0;
-async function ask() {
-  if (asking || !element.isConnected) return;
-  clearTimeout(waiting);
-  asking = true;
-  try {
-    if (!document.hidden && root.offsetParent !== null) {
-      const answer = await server.snapshot([props.value || "", seen ? seen.version : ""]);
-      failures = 0;
-      if (answer) update(JSON.parse(answer));
-    }
-  } catch { if (++failures > 1) say(status, words.reconnecting); }
-  asking = false;
-  waiting = setTimeout(ask, Math.min(SLOWEST, 1000 * (1 + failures)));
-}
-if (props.first) update(JSON.parse(props.first));
-new ResizeObserver(render).observe(charts);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
-watch("value", ask);
-ask();

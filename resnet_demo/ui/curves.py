@@ -1,15 +1,15 @@
-"""A run's history as the points that the page draws: thinned, first, last and best kept, smoothed beside the raw."""
+"""A run's history as the points that the page draws: thinned, first, last and best kept, with means to smooth by."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
-from ..events import History, Step, Validation
+from ..events import History, RunStarted, Step, Validation
 
 POINTS = 240  # per series: more cannot be told apart at the width of a chart
-MEMORY = 0.94  # of the running mean beside the raw curve: about the last 16 steps
 DIGITS = 4
 
 
@@ -20,84 +20,76 @@ def curves(history: History) -> dict[str, Any]:
     """
     steps, validations = tuple(history.steps), tuple(history.validations)  # the history may grow meanwhile
     timed = bool(history.started and history.started.budget_seconds)
+    best = history.best
     return {
         "x": "seconds" if timed else "step",
-        "x_max": _x_max(history, timed),
-        "train": _training(steps, timed),
-        "validation": _validations(validations, timed),
-        "best": _best(history, timed),
+        "x_max": _x_max(history.started),
+        "train": _training(steps),
+        "validation": _validations(validations, best),
+        "best": None if best is None else {**_place(best), **_values(best)},
         "test": _rounded(history.finished.test_accuracy) if history.finished else None,
-        "loss_max": _loss_max(history),
+        "loss_max": _loss_max(steps, validations),
     }
 
 
-def _x_max(history: History, timed: bool) -> float | None:
-    if history.started is None:
-        return None
-    return history.started.budget_seconds if timed else history.started.total_steps
+def _x_max(started: RunStarted | None) -> dict[str, float | None]:
+    """Where each axis ends, as far as it is known before the run does."""
+    if started is None:
+        return {"seconds": None, "step": None, "epoch": None}
+    steps, images = started.total_steps, started.train_images
+    epochs = round(steps * started.batch_size / images, 3) if steps and images else None
+    return {"seconds": started.budget_seconds, "step": steps, "epoch": epochs}
 
 
-def _training(steps: Sequence[Step], timed: bool) -> dict[str, list[float | None]]:
+def _training(steps: Sequence[Step]) -> dict[str, list[float | None]]:
+    """`mean_*` is the mean of each point and of those left out before it, `count` how many: smoothing starts there."""
     kept = thinned([step.loss for step in steps], POINTS)
-    loss = smoothed(step.loss for step in steps)
-    accuracy = smoothed(step.accuracy for step in steps)
+    means = {what: _means([getattr(step, what) for step in steps], kept) for what in ("loss", "accuracy")}
     return {
-        "x": [_place(steps[i], timed) for i in kept],
-        "step": [steps[i].step for i in kept],
-        "seconds": [round(steps[i].seconds, 2) for i in kept],
-        "loss": [_rounded(steps[i].loss) for i in kept],
-        "accuracy": [_rounded(steps[i].accuracy) for i in kept],
-        "smooth_loss": [_rounded(loss[i]) for i in kept],
-        "smooth_accuracy": [_rounded(accuracy[i]) for i in kept],
+        **_series([steps[i] for i in kept]),
+        **{f"mean_{what}": values for what, values in means.items()},
+        "count": [after - before for before, after in zip([-1, *kept], kept)],
         "lr": [float(f"{steps[i].lr:.4g}") for i in kept],
     }
 
 
-def _validations(events: Sequence[Validation], timed: bool) -> dict[str, list[float | None]]:
-    best = max(range(len(events)), key=lambda i: events[i].accuracy, default=None)
-    kept = thinned([event.loss for event in events], POINTS, also=() if best is None else (best,))
-    return {
-        "x": [_place(events[i], timed) for i in kept],
-        "step": [events[i].step for i in kept],
-        "seconds": [round(events[i].seconds, 2) for i in kept],
-        "loss": [_rounded(events[i].loss) for i in kept],
-        "accuracy": [_rounded(events[i].accuracy) for i in kept],
-    }
+def _validations(events: Sequence[Validation], best: Validation | None) -> dict[str, list[float | None]]:
+    at = next((i for i, event in enumerate(events) if event is best), None)
+    return _series([events[i] for i in thinned([e.loss for e in events], POINTS, also=() if at is None else (at,))])
 
 
-def _best(history: History, timed: bool) -> dict[str, float | None] | None:
-    best = history.best
-    if best is None:
-        return None
-    return {
-        "x": _place(best, timed),
-        "step": best.step,
-        "loss": _rounded(best.loss),
-        "accuracy": _rounded(best.accuracy),
-    }
+def _series(events: Sequence[Step | Validation]) -> dict[str, list[float | None]]:
+    rows = [{**_place(event), **_values(event)} for event in events]
+    return {name: [row[name] for row in rows] for name in ("step", "seconds", "epoch", "loss", "accuracy")}
 
 
-def _place(event: Step | Validation, timed: bool) -> float:
-    return round(event.seconds, 2) if timed else event.step
+def _place(event: Step | Validation) -> dict[str, float | None]:
+    return {"step": event.step, "seconds": round(event.seconds, 2), "epoch": round(event.epoch, DIGITS)}
 
 
-def _loss_max(history: History) -> float:
+def _values(event: Step | Validation) -> dict[str, float | None]:
+    return {"loss": _rounded(event.loss), "accuracy": _rounded(event.accuracy)}
+
+
+def _loss_max(steps: Sequence[Step], validations: Sequence[Validation]) -> float:
     """Where the loss axis ends: above everything but the tallest twentieth of the raw training losses."""
-    raw = sorted(step.loss for step in history.steps if math.isfinite(step.loss))
+    raw = sorted(step.loss for step in steps if math.isfinite(step.loss))
     high = [raw[math.ceil(0.95 * (len(raw) - 1))]] if raw else []
-    high += [event.loss for event in history.validations if math.isfinite(event.loss)]
+    high += [event.loss for event in validations if math.isfinite(event.loss)]
     return round(1.05 * max(high, default=2.5), DIGITS)
 
 
-def smoothed(values: Iterable[float]) -> list[float]:
-    """The running mean of each point and those before it, weighted by age; what is not finite is passed over."""
-    mean, weight, out = 0.0, 0.0, []
-    for value in values:
-        if math.isfinite(value):
-            mean = MEMORY * mean + (1 - MEMORY) * value
-            weight = MEMORY * weight + (1 - MEMORY)
-        out.append(mean / weight if weight else math.nan)
-    return out
+def _means(values: Sequence[float], kept: Sequence[int]) -> list[float | None]:
+    """The mean from behind the kept index before to each kept one; what is not finite is passed over."""
+    total = _sums(values, lambda value: value)
+    count = _sums(values, lambda value: 1)
+    edges = list(zip([0, *(i + 1 for i in kept)], (i + 1 for i in kept)))
+    counted = [(total[end] - total[start], count[end] - count[start]) for start, end in edges]
+    return [_rounded(whole / many) if many else None for whole, many in counted]
+
+
+def _sums(values: Sequence[float], of: Callable[[float], float]) -> list[float]:
+    return list(accumulate((of(value) if math.isfinite(value) else 0.0 for value in values), initial=0.0))
 
 
 def thinned(values: Sequence[float], most: int, also: Sequence[int] = ()) -> list[int]:

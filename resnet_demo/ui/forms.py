@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidOption
+from ..recipes import Length
 from ..runs.config import Owner, RunConfig
 from ..verbs import run_config
 
@@ -48,17 +50,36 @@ class TrainForm:
 
 
 def limit_of(kind: str, amount: float | None) -> dict[str, float | int]:
-    """The run's limit under the command line's name for it.
+    """The run's limit under the command line's name for it; `kind` is a number of seconds, epochs or steps.
 
     Raises: InvalidOption.
     """
-    if kind in SECONDS:
-        return {"seconds": SECONDS[kind]}
+    if re.fullmatch(r"[0-9]{1,6}", kind):
+        return {"seconds": int(kind)}
     if kind not in LENGTHS:
         raise InvalidOption(option="length", value=kind, allowed=f"one of {', '.join(LENGTHS)}")
     if amount is None:
         raise InvalidOption(option=kind, value="empty", allowed="a number above 0")
     return {"epochs": amount} if kind == "epochs" else {"max_steps": whole(amount, "steps")}
+
+
+def length_of(text: str) -> Length:
+    """What `more_lengths` offers: "60" is seconds, "epochs:2" and "steps:500" are what they say.
+
+    Raises: InvalidOption.
+    """
+    kind, _, amount = text.partition(":")
+    try:
+        limit = limit_of(kind, float(amount) if amount else None)
+    except ValueError:
+        raise InvalidOption(option="length", value=text[:40], allowed="seconds, epochs:N or steps:N") from None
+    return Length(limit.get("seconds"), limit.get("epochs"), limit.get("max_steps"))
+
+
+def within(seconds: Iterable[str], longest: float | None) -> list[str]:
+    """Those of the lengths that a lab allows; the longest allowed if it is shorter than all."""
+    allowed = [key for key in seconds if longest is None or int(key) <= longest]
+    return allowed or [f"{longest:.0f}"]
 
 
 def whole(value: Any, option: str) -> int:

@@ -4,39 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
 from .. import __version__
 from ..datasets import DATASETS
 from ..errors import LabError
+from ..runs.config import Owner
 from ..specs import is_model
 from .failures import guarded
 from .hand import Hand
+from .links import HIDEABLE, SETTINGS
 from .page import Lab, Page
 from .strings import label, say
 from .watch import RECORDED, recordings
+from .who import READ_WHO, Who, acting, signed_name
 from .words import accuracy, clock_words, dataset_title, model_title
 
-# `lang` is left out of links: it belongs to the reader.
-READ_ADDRESS = """() => {
-  const words = new URLSearchParams(window.location.search), hand = {};
-  for (const key of ["model", "dataset", "checkpoint", "run"]) {
-    const word = words.get(key === "dataset" ? "data" : key);
-    if (word) hand[key] = word;
+WHO = Path(__file__).with_name("who.js")
+# The hand's fields that stand in the address, under the words they have there.
+KEPT = {"model": "model", "dataset": "data", "checkpoint": "checkpoint", "run": "run", "compare": "compare"}
+# `lang` is left out of links: it belongs to the reader. -> [hand, who, wish]; controls that the link hides are hidden.
+READ_ADDRESS = (
+    "() => {"
+    + READ_WHO
+    + """
+  const words = new URLSearchParams(window.location.search), hand = {}, wish = {}, kept = %(kept)s;
+  for (const [key, word] of Object.entries(kept)) if (words.get(word)) hand[key] = words.get(word);
+  for (const word of %(settings)s) if (words.get(word)) wish[word] = words.get(word);
+  const hideable = %(hideable)s, hidden = (words.get("hide") || "").split(",").filter(word => Object.hasOwn(hideable, word));
+  if (hidden.length) {
+    const style = document.createElement("style");
+    style.textContent = hidden.map(word => hideable[word]).join(", ") + " { display: none !important; }";
+    document.head.append(style);
   }
-  return JSON.stringify(hand);
+  return [JSON.stringify(hand), readWho(), Object.keys(wish).length ? JSON.stringify(wish) : ""];
 }"""
+    % {"kept": json.dumps(KEPT), "settings": json.dumps(SETTINGS), "hideable": json.dumps(HIDEABLE)}
+)
 WRITE_ADDRESS = """(text) => {
   let hand; try { hand = JSON.parse(text); } catch { return; }
   const address = new URL(window.location.href);
-  for (const key of ["model", "dataset", "checkpoint", "run"]) {
-    const word = key === "dataset" ? "data" : key;
+  for (const [key, word] of Object.entries(%s))
     if (hand[key]) address.searchParams.set(word, hand[key]); else address.searchParams.delete(word);
-  }
   window.history.replaceState(window.history.state, "", address);
-}"""
+}""" % json.dumps(KEPT)  # noqa: UP031
 # A frame on somebody else's page, or plain http, may refuse the clipboard: the old way works there.
 COPY_LINK = """async () => {
   const address = window.location.href;
@@ -47,15 +62,20 @@ COPY_LINK = """async () => {
 }"""
 
 
-def head() -> tuple[gr.HTML, gr.Button]:
-    """The name, the device's chip and the copy-link button. -> (chip, button)"""
+def head(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Button]:
+    """The name, the device's chip, who the visitor is, and the copy-link button. -> (chip, who, button)"""
     with gr.Row(elem_id="head"):
         gr.HTML(
             f"<h1>{escape(label('frame.title'))}</h1><p>{escape(label('frame.tagline'))}</p>",
             elem_id="name", min_width=280,
         )  # fmt: skip
         chip = gr.HTML(chip_html(say("frame.device_wait")), elem_id="chip", min_width=120)
-    return chip, gr.Button(label("frame.copy"), elem_id="copy", size="sm", render=False)
+        me = gr.HTML(
+            "{}", html_template="", js_on_load=READ_WHO + WHO.read_text(encoding="utf-8"), apply_default_css=False,
+            elem_id="who", min_width=120, has_teacher=bool(lab.classroom.teacher_token),
+            words={key: label(f"frame.who_{key}") for key in ("name", "token", "kept", "keep", "nobody", "teacher")},
+        )  # fmt: skip
+    return chip, me, gr.Button(label("frame.copy"), elem_id="copy", size="sm", render=False)
 
 
 def hand_bar(copy: gr.Button) -> gr.HTML:
@@ -69,10 +89,23 @@ def foot() -> None:
     gr.HTML(f"<p>{escape(say('frame.foot', version=__version__))}</p>", elem_id="foot")
 
 
-def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
-    """The address gives the hand on load; every change of the hand goes to the bar and to the address."""
+def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
+    """The address gives the hand on load, the browser who it is; every change of the hand goes to the bar and to the address."""
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    demo.load(guarded(functools.partial(_known_hand, page)), page.hand, page.hand, js=READ_ADDRESS, **quiet)
+    said = [page.hand, page.who, page.wish]
+
+    def arrive(hand: str, who: str, wish: str, request: gr.Request) -> tuple[str, str, str, str]:
+        return _known_hand(page.lab, hand, acting(page.lab, who, request)), who, wish, _greet(page.lab, who, request)
+
+    def listen(event: gr.EventData, request: gr.Request) -> tuple[str, str]:
+        who = str(event.who)
+        if Who.of(who).token and page.lab.classroom.teacher_token:
+            key = "frame.who_is_teacher" if page.lab.scheduler.is_teacher(Who.of(who).token) else "frame.who_no_teacher"
+            gr.Info(say(key), duration=6)
+        return who, _greet(page.lab, who, request)
+
+    demo.load(guarded(arrive), said, [*said, me], js=READ_ADDRESS, **quiet)
+    me.said(guarded(listen), None, [page.who, me], show_progress="hidden", api_visibility="private")
     demo.load(guarded(device_chip), None, chip, **quiet)
     page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **quiet)
     page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
@@ -80,14 +113,22 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, bar: gr.HTML, copy: gr.Butt
     copy.click(guarded(say_copied), None, None, js=COPY_LINK, **{**quiet, "queue": True})
 
 
-def _known_hand(page: Page, text: str) -> str:
-    """The hand that the address asks for, unknown words made defaults; the run in training if it names none."""
-    hand, places = Hand.of(text), page.lab.scheduler.line()
-    if places and not hand.run:
-        return hand.with_(run=places[0].run_id).to_json()
+def _greet(lab: Lab, who: str, request: gr.Request) -> str:
+    """What the visitor's corner is told: the name they signed in with, and whether they are the teacher."""
+    teacher = lab.scheduler.is_teacher(Who.of(who).token)
+    return json.dumps({"signed": signed_name(request), "teacher": teacher})
+
+
+def _known_hand(lab: Lab, text: str, owner: Owner) -> str:
+    """The hand that the address asks for, unknown words made defaults. If it names no run: the visitor's own newest
+    one, else the one in training."""
+    hand = Hand.of(text)
+    if not hand.run and not hand.checkpoint and not hand.compare:
+        own = [run.id for run in lab.scheduler.runs_of(owner)[:1]] + [place.run_id for place in lab.scheduler.line()]
+        hand = hand.with_(run=own[0]) if own else hand
     if hand.run and '"model"' not in text:
         with contextlib.suppress(LabError):
-            return holding(page.lab, hand, hand.run).to_json()
+            return holding(lab, hand, hand.run).to_json()
     return hand.to_json()
 
 

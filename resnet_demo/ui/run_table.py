@@ -1,21 +1,40 @@
-"""The runs that are here as a table: a click shows one."""
+"""The runs that are here as a table, one's own first: a click shows one, a tick lays it over the one shown."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 import gradio as gr
 
 from ..errors import LabError
 from ..runs.store import Run
+from .hand import Hand
 from .page import Lab
 from .strings import say
+from .watch import RECORDED, recordings
+from .who import acting
 from .words import accuracy, clock_words, dataset_title, length_words, model_title
 
-MOST_ROWS = 30
-COLUMNS = ("when", "model", "data", "length", "steps", "validation", "test", "status")
+MOST_ROWS = 40
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A")  # as in curves.js
+COLUMNS = ("when", "model", "owner", "data", "length", "steps", "validation", "test", "status")
 NUMBERS = ("steps", "validation", "test")
-CLICKED = """element.addEventListener("click", event => {
+CLICKED = """
+const root = document.documentElement;
+try { root.dataset.labRuns = localStorage.getItem("resnet-lab-runs") || "all"; } catch { root.dataset.labRuns = "all"; }
+element.addEventListener("change", event => {
+  const tick = event.target.closest("[data-tick]");
+  if (tick) trigger("tick", {run: tick.dataset.tick, on: tick.checked});
+});
+element.addEventListener("click", event => {
+  const whose = event.target.closest("[data-whose]");
+  if (whose) {
+    root.dataset.labRuns = whose.dataset.whose;
+    try { localStorage.setItem("resnet-lab-runs", whose.dataset.whose); } catch { /* for this page only */ }
+    return;
+  }
+  if (event.target.closest("td.tick")) return;
   const row = event.target.closest("[data-run]");
   if (row) trigger("choose", {run: row.dataset.run});
 });"""
@@ -28,42 +47,97 @@ class RunTable:
         self.lab = lab
 
     def component(self) -> gr.HTML:
-        return gr.HTML(self.html(""), js_on_load=CLICKED, apply_default_css=False, elem_id="run-table")
+        return gr.HTML(self.html(Hand()), js_on_load=CLICKED, apply_default_css=False, elem_id="run-table")
 
-    def html(self, chosen: str) -> str:
-        """The table with the run `chosen` marked."""
-        rows = [row for run in self.lab.store.runs()[:MOST_ROWS] if (row := _row(run, run.id == chosen))]
+    def html(self, hand: Hand, is_mine: Callable[[Run], bool] = lambda run: False) -> str:
+        """The table with the run in hand marked and those laid over it ticked."""
+        runs = self.lab.store.runs()
+        mine = [run for run in runs if is_mine(run)][:MOST_ROWS]
+        own = {run.id for run in mine}
+        others = [run for run in runs if run.id not in own][:MOST_ROWS]
+        rows = [_row(run, hand, run.id in own) for run in [*mine, *others]]
+        rows += [_recorded(name, card, hand) for name, card in recordings().items()]
         title = f"<h3>{escape(say('train.runs'))}</h3>"
-        if not rows:
-            return f"{title}<p class='quiet'>{escape(say('train.runs_empty'))}</p>"
+        if not any(rows):
+            return f"<div class='runs-head'>{title}</div><p class='quiet'>{escape(say('train.runs_empty'))}</p>"
+        switch = _switch() if mine and others else ""
+        help_line = f"<p class='quiet'>{escape(say('train.runs_help'))}</p>" if len(rows) > 1 else ""
         heads = "".join(
             f"<th class='{_look(name)}' scope='col'>{escape(say(f'train.col_{name}'))}</th>" for name in COLUMNS
         )
-        body = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
-        return f"{title}<div class='sideways'><table>{body}</table></div>"
+        first = f"<th class='tick' scope='col'><span class='sr-only'>{escape(say('train.col_tick'))}</span></th>"
+        body = f"<thead><tr>{first}{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+        is_mixed = " class='mixed'" if switch else ""
+        return f"<div class='runs-head'>{title}{switch}</div>{help_line}<div class='sideways'><table{is_mixed}>{body}</table></div>"
 
 
-def _row(run: Run, is_chosen: bool) -> str:
+def mine_of(lab: Lab, who: str, request: gr.Request | None) -> Callable[[Run], bool]:
+    """Whether a run is this visitor's; the teacher's token makes nobody's runs the teacher's own."""
+    def is_mine(run: Run) -> bool:
+        try:
+            return lab.scheduler.is_owner(run, acting(lab, who, request, run))
+        except LabError:
+            return False
+
+    return is_mine
+
+
+def _switch() -> str:
+    buttons = (
+        f"<button type='button' data-whose='{whose}'>{escape(say(f'train.whose_{whose}'))}</button>"
+        for whose in ("mine", "all")
+    )
+    return f"<span class='whose' role='group'>{''.join(buttons)}</span>"
+
+
+def _row(run: Run, hand: Hand, is_mine: bool) -> str:
     try:
         config, status, history = run.config, run.status(), run.history()
     except LabError:
         return ""
-    when, model = clock_words(config.created), model_title(config.spec.name)
     best, finished = history.best, history.finished
     cells = {
-        "model": escape(model),
-        "data": escape(dataset_title(config.data)),
-        "length": escape(length_words(config.length)),
+        "model": config.title or model_title(config.spec.name),
+        "owner": say("train.you") if is_mine else config.owner.name or "–",
+        "data": dataset_title(config.data),
+        "length": length_words(config.length),
         "steps": "" if status.is_active else f"{history.step:,}",
         "validation": "" if status.is_active else accuracy(best.accuracy if best else None),
         "test": "" if status.is_active else accuracy(finished.test_accuracy if finished else None),
-        "status": f"<i class='{status.state}'></i>{escape(say(f'train.status_{status.state}'))}",
     }
-    label = escape(say("train.show", model=model, when=when))
-    first = f"<td><button data-run='{escape(run.id)}' aria-label='{label}'>{escape(when)}</button></td>"
-    rest = "".join(f"<td class='{_look(name)}'>{text}</td>" for name, text in cells.items())
-    mark = " class='chosen' aria-current='true'" if is_chosen else ""
-    return f"<tr{mark} data-run='{escape(run.id)}'>{first}{rest}</tr>"
+    return _cells(run.id, clock_words(config.created), cells, status.state, hand, "mine" if is_mine else "other")
+
+
+def _recorded(name: str, card: dict, hand: Hand) -> str:
+    test = (card.get("test") or {}).get("accuracy")
+    cells = {
+        "model": model_title(card["model"]),
+        "owner": "–",
+        "data": dataset_title(str(card["dataset"])),
+        "length": "",
+        "steps": f"{card['step']:,}" if isinstance(card.get("step"), int) else "",
+        "validation": accuracy(card.get("validation_accuracy")),
+        "test": accuracy(test),
+    }
+    return _cells(RECORDED + name, say("train.shipped"), cells, "recorded", hand, "other")
+
+
+def _cells(key: str, when: str, cells: dict[str, str], state: str, hand: Hand, look: str) -> str:
+    is_chosen = hand.run == key or (not hand.run and key == RECORDED + hand.checkpoint)
+    label = escape(say("train.show", model=cells["model"], when=when))
+    first = f"<td class='when'><button data-run='{escape(key)}' aria-label='{label}'>{escape(when)}</button></td>"
+    rest = "".join(f"<td class='{_look(name)}'>{escape(text)}</td>" for name, text in cells.items())
+    last = f"<td class='status'><i class='{state}'></i>{escape(say(f'train.status_{state}'))}</td>"
+    classes = f"{look} chosen' aria-current='true" if is_chosen else look
+    return f"<tr class='{classes}' data-run='{escape(key)}'>{_tick(key, hand, cells['model'])}{first}{rest}{last}</tr>"
+
+
+def _tick(key: str, hand: Hand, model: str) -> str:
+    place = hand.compared.index(key) if key in hand.compared else -1
+    colour = COLOURS[place % len(COLOURS)]
+    checked = f" checked style='background-color:{colour};border-color:{colour}'" if place >= 0 else ""
+    label = escape(say("train.tick", model=model))
+    return f"<td class='tick'><input type='checkbox' data-tick='{escape(key)}' aria-label='{label}'{checked}></td>"
 
 
 def _look(name: str) -> str:

@@ -7,186 +7,128 @@ from typing import Any
 
 import gradio as gr
 
-from ..datasets import DATASETS
-from ..recipes import AUGMENTATIONS, RECIPES, find_recipe
-from ..specs import MODELS
+from .acts import Acts
+from .overlay import Overlay
 from .failures import guarded
-from .forms import LENGTHS, TrainForm
+from .forms import TrainForm
 from .frame import holding
 from .hand import Hand
 from .page import Page
-from .run_table import RunTable
-from .strings import label
-from .strips import strip_html
-from .watch import Watch, line_words, recording_for
-from .words import dataset_title, model_title
+from .run_table import RunTable, mine_of
+from .strings import label, say
+from .take import FETCH, Take
+from .train_form import QUIET, FormParts, build_form, like_run, wire_form
+from .watch import Watch, line_words, shown_runs
+from .who import Who
 
-CURVES = Path(__file__).with_name("curves.js")
+HERE = Path(__file__).parent
 # Where the columns are stacked, the run would begin out of sight.
 SHOW_RUN = """() => {
   const view = document.querySelector("#run-view");
   if (window.innerWidth <= 700 && view) view.scrollIntoView({block: "start"});
 }"""
 WORDS = (
-    "stop", "classify", "progress", "log", "loss", "accuracy", "batch", "smoothed", "validation", "best", "test",
-    "step", "seconds", "reconnecting",
+    "stop", "leave", "classify", "progress", "log", "loss", "accuracy", "batch", "smoothed", "validation", "best",
+    "best_at", "training", "step", "epoch", "seconds", "auto", "axis", "smoothing", "log_scale", "untick",
+    "reconnecting", "resume", "test_now", "more_time", "more_for", "again", "rename", "new_name", "keep", "delete",
+    "delete_sure", "half", "along", "take_weights", "take_csv", "take_png", "take_svg", "link_run", "link_settings",
+    "copied", "command", "python", "test", "tested",
 )  # fmt: skip
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SPOKEN = {"show_progress": "hidden", "api_visibility": "private"}  # what says a word afterwards goes by the queue
+CONTROL = {**SPOKEN, "concurrency_id": "control", "concurrency_limit": 1}
 
 
 def build(page: Page) -> None:
     with gr.Row(elem_id="train", equal_height=False):
         with gr.Column(scale=1, min_width=300, elem_id="train-form"):
-            form, start, line, strip = _form()
+            parts = build_form(page.lab)
         with gr.Column(scale=3, min_width=320, elem_id="train-view"):
-            watch = Watch(page.lab)
-            view = _view(watch)
+            view = _view(page)
     table = RunTable(page.lab)
     runs = table.component()
-    _wire_form(page, form, strip)
-    _wire_runs(page, form, start, line, view, table, runs)
+    file = gr.DownloadButton(label("train.take_weights"), elem_id="take-file")
+    wire_form(page, parts)
+    _wire_start(page, parts)
+    _wire_view(page, view, file, parts)
+    _wire_runs(page, parts, view, table, runs)
 
 
-def _form() -> tuple[dict[str, Any], gr.Button, gr.HTML, gr.HTML]:
-    """-> (the controls by TrainForm's field names, Start, the line beside it, the strip of pictures)"""
-    models = [(model_title(name), name) for name in MODELS]
-    own = {"allow_custom_value": True}  # a network of one's own has a name that is in no list
-    form = {"model": gr.Dropdown(models, value="resnet20", label=label("train.model"), elem_id="train-model", **own)}
-    data = [(dataset_title(name), name) for name in DATASETS]
-    form["dataset"] = gr.Dropdown(data, value="fashion-mnist", label=label("train.dataset"), elem_id="train-dataset")
-    strip = gr.HTML("", elem_id="train-strip")
-    lengths = [(label(f"train.length_{key}"), key) for key in LENGTHS]
-    form["length"] = gr.Radio(lengths, value="60", label=label("train.length"), elem_id="train-length")
-    form["amount"] = gr.Number(
-        2,
-        label=label("train.amount"),
-        info=label("train.amount_help"),
-        minimum=0,
-        visible=False,
-        elem_id="train-amount",
-    )
-    start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
-    line = gr.HTML(f"<p>{label('train.line_free')}</p>", elem_id="train-line")
-    with gr.Accordion(label("train.more"), open=False, elem_id="train-more"):
-        form |= _more()
-    return form, start, line, strip
+def _view(page: Page) -> gr.HTML:
+    watch, take, comparison = Watch(page.lab), Take(page.lab), Overlay(page.lab)
 
+    def snapshot(asked: list[str], request: gr.Request) -> str | None:
+        return watch.snapshots(asked, request)
 
-def _more() -> dict[str, Any]:
-    recipe = RECIPES["budget"]
-    augmentations = [(label(f"train.augment_{name}"), name) for name in AUGMENTATIONS]
-    return {
-        "recipe": gr.Dropdown(
-            list(RECIPES),
-            value=recipe.name,
-            label=label("train.recipe"),
-            elem_id="train-recipe",
-            info=_recipe_help(recipe.name),
-        ),
-        "lr": gr.Number(recipe.peak_lr, label=label("train.lr"), elem_id="train-lr"),
-        "batch_size": gr.Number(recipe.batch_size, label=label("train.batch_size"), precision=0, elem_id="train-batch"),
-        "augment": gr.CheckboxGroup(
-            augmentations, value=list(recipe.augment), label=label("train.augment"), elem_id="train-augment"
-        ),
-        "seed": gr.Number(
-            0, label=label("train.seed"), info=label("train.seed_help"), precision=0, elem_id="train-seed"
-        ),
-    }
+    def details(asked: list[str]) -> str:
+        return take.details(asked)
 
+    def compare(asked: list[str]) -> str:
+        return comparison.html(asked)
 
-def _recipe_help(name: str) -> str:
-    source = find_recipe(name).source
-    return f"{source[0].upper()}{source[1:]}."
-
-
-def _view(watch: Watch) -> gr.HTML:
-    def snapshot(asked: list[str]) -> str | None:
-        shown, since = (*map(str, asked), "", "")[:2]
-        return watch.snapshot(shown, since)
-
-    shown = recording_for(Hand().model, Hand().dataset)
+    shown = shown_runs(Hand())
     return gr.HTML(
         shown,
         html_template="",
-        js_on_load=CURVES.read_text(encoding="utf-8"),
-        server_functions=[snapshot],
+        js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("curves.js", "view.js")),
+        server_functions=[snapshot, details, compare],
         apply_default_css=False,
         elem_id="run-view",
         words={key: label(f"train.{key}") for key in WORDS} | {"lr": label("train.rate")},
-        first=watch.snapshot(shown, ""),
+        first=watch.snapshot(shown.split("|")[0], ""),
     )
 
 
-def _wire_form(page: Page, form: dict[str, Any], strip: gr.HTML) -> None:
-    """Model and data are the hand's; a recipe brings its own rate, batch and augmentation."""
-    for field in ("model", "dataset"):
-        form[field].input(guarded(_take(field)), [page.hand, form[field]], page.hand, **QUIET)
-    page.hand.change(guarded(_mirror), page.hand, [form["model"], form["dataset"], strip], **QUIET)
-    form["length"].input(guarded(_ask_amount), form["length"], form["amount"], **QUIET)
-    details = [form["recipe"], form["lr"], form["batch_size"], form["augment"]]
-    form["recipe"].input(guarded(_fill_recipe), form["recipe"], details, **QUIET)
+def _wire_start(page: Page, parts: FormParts) -> None:
+    lab, names = page.lab, list(parts.controls)
 
-
-def _take(field: str) -> Any:
-    def take(hand: str, value: str) -> str:
-        return Hand.of(hand).with_(**{field: value}).to_json()
-
-    return take
-
-
-def _mirror(hand: str) -> tuple[str, str, str]:
-    held = Hand.of(hand)
-    return held.model, held.dataset, strip_html(held.dataset)
-
-
-def _ask_amount(length: str) -> dict[str, Any]:
-    return gr.update(visible=length in ("epochs", "steps"), value=500 if length == "steps" else 2)
-
-
-def _fill_recipe(name: str) -> tuple[Any, ...]:
-    recipe = find_recipe(name)
-    return gr.update(info=_recipe_help(name)), recipe.peak_lr, recipe.batch_size, list(recipe.augment)
-
-
-def _wire_runs(
-    page: Page, form: dict[str, Any], start: gr.Button, line: gr.HTML, view: gr.HTML, table: RunTable, runs: gr.HTML
-) -> None:
-    lab = page.lab
-
-    def begin(hand: str, **values: Any) -> str:
-        run = lab.scheduler.submit(TrainForm(**values).config())
+    def begin(request: gr.Request, hand: str, who: str, *values: Any) -> str:
+        said = Who.of(who)
+        config = TrainForm(**dict(zip(names, values))).config(said.owner(request))
+        run = lab.scheduler.submit(config, join=lab.classroom.joins, token=said.token)
+        if run.config.created != config.created or run.config.owner != config.owner:
+            gr.Info(say("train.joined"), duration=8)
         return Hand.of(hand).with_(run=run.id).to_json()
 
-    def stop(event: gr.EventData) -> None:
-        lab.scheduler.stop(event.run)
+    inputs = [page.hand, page.who, *parts.controls.values()]
+    started = parts.start.click(guarded(begin), inputs, page.hand, **CONTROL)
+    started.success(None, None, None, js=SHOW_RUN, **QUIET)
+
+
+def _wire_view(page: Page, view: gr.HTML, file: gr.DownloadButton, parts: FormParts) -> None:
+    lab = page.lab
 
     def classify(hand: str, event: gr.EventData) -> tuple[str, dict[str, Any]]:
-        return choose(hand, event), gr.Tabs(selected="classify")
-
-    def choose(hand: str, event: gr.EventData) -> str:
-        return holding(lab, Hand.of(hand), event.run).to_json()
+        return _choose(page, hand, event.run), gr.Tabs(selected="classify")
 
     def ended(hand: str, event: gr.EventData) -> str:
-        held = Hand.of(hand)
-        return choose(hand, event) if event.run == held.run else hand
+        return _choose(page, hand, event.run) if event.run == Hand.of(hand).run else hand
 
-    def shown(hand: str) -> str:
-        held = Hand.of(hand)
-        return held.run or recording_for(held.model, held.dataset)
-
-    def turn(hand: str) -> tuple[str, str]:
-        return f"<p>{line_words(lab)}</p>", table.html(Hand.of(hand).run)
-
-    inputs = {"hand": page.hand, **form}
-    started = start.click(
-        guarded(begin), outputs=page.hand, inputs_kwargs=inputs, concurrency_id="control", concurrency_limit=1,
-        show_progress="hidden", api_visibility="private",
-    )  # fmt: skip
-    started.success(None, None, None, js=SHOW_RUN, **QUIET)
-    view.stop(guarded(stop), None, None, **QUIET)
+    acts = Acts(lab)
+    view.act(guarded(acts.act), [page.hand, page.who], page.hand, **CONTROL)
+    view.tick(guarded(acts.tick), page.hand, page.hand, **QUIET)
+    view.fill(guarded(like_run(page)), page.hand, [page.hand, *parts.filled], **SPOKEN)
+    view.take(guarded(Take(lab).file), None, file, **SPOKEN).success(None, None, None, js=FETCH, **QUIET)
     view.classify(guarded(classify), page.hand, [page.hand, page.tabs], **QUIET)
     view.ended(guarded(ended), page.hand, page.hand, **QUIET)
+    page.hand.change(guarded(lambda hand: shown_runs(Hand.of(hand))), page.hand, view, **QUIET)
+
+
+def _wire_runs(page: Page, parts: FormParts, view: gr.HTML, table: RunTable, runs: gr.HTML) -> None:
+    lab = page.lab
+
+    def choose(hand: str, event: gr.EventData) -> str:
+        return _choose(page, hand, event.run)
+
+    def turn(hand: str, who: str, request: gr.Request) -> tuple[str, str]:
+        line = line_words(lab, Who.of(who).owner(request))
+        return f"<p>{line}</p>", table.html(Hand.of(hand), mine_of(lab, who, request))
+
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)
-    page.hand.change(guarded(shown), page.hand, view, **QUIET)
-    for changed in (page.hand.change, view.turn):
-        changed(guarded(turn), page.hand, [line, runs], **QUIET)
+    runs.tick(guarded(Acts(lab).tick), page.hand, page.hand, **QUIET)
+    for changed in (page.hand.change, page.who.change, view.turn):
+        changed(guarded(turn), [page.hand, page.who], [parts.line, runs], **QUIET)
+
+
+def _choose(page: Page, hand: str, run_id: str) -> str:
+    """Raises: UnknownRun, RunRefused."""
+    return holding(page.lab, Hand.of(hand), str(run_id)).to_json()

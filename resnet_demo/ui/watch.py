@@ -9,22 +9,27 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..datasets import DATASETS
+import gradio as gr
+
 from ..errors import LabError
 from ..events import History, replay
-from ..runs.scheduler import Place
-from ..runs.status import Status
+from ..runs.config import Owner
 from ..runs.store import Run
+from .acts import half_batch, more_lengths, possible_acts
 from .curves import curves
+from .hand import Hand
 from .page import Lab
 from .strings import say
-from .words import accuracy, dataset_title, model_title, seconds_words
+from .telling import ending_words, facts_words, share_of, status_words, summary_words, tested_words
+from .who import may_change
+from .words import clock_words, dataset_title, length_words, model_title, seconds_words
 
 # As in checkpoint.py, which would bring torch along before the page is up.
 SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
 RECORDED = "recorded:"  # before the name of a shipped checkpoint: its recorded run
 LOG_LINES = 20
-MOST_KEPT = 15
+MOST_KEPT = 60
+MOST_SHOWN = 16
 WAIT_STEP = 10  # seconds
 
 
@@ -36,7 +41,14 @@ class Watch:
         self._lock = threading.Lock()
         self._kept: dict[str, tuple[str, str]] = {}
 
-    def snapshot(self, shown: str, since: str) -> str | None:
+    def snapshots(self, asked: list[str], request: gr.Request | None = None) -> str | None:
+        """What has changed of the runs asked for, `[who, shown, since, shown, since, ...]`: a JSON list with a view or
+        null for each; None if nothing has."""
+        who, *rest = [str(word) for word in asked[: 2 * MOST_SHOWN + 1]] or [""]
+        views = [self.snapshot(shown, since, who, request) for shown, since in zip(rest[::2], rest[1::2])]
+        return f"[{','.join(view or 'null' for view in views)}]" if any(views) else None
+
+    def snapshot(self, shown: str, since: str, who: str = "", request: gr.Request | None = None) -> str | None:
         """The view of `shown` (a run's id, `recorded:NAME`, or "") as JSON; None if it is still the version `since`."""
         line = line_key(self.lab)
         try:
@@ -45,33 +57,39 @@ class Watch:
             return _told(nothing(say("train.gone")), line, since)
         if run is None:
             return _told(recorded(shown.removeprefix(RECORDED)) if shown else nothing(), line, since)
+        mine = bool(who) and may_change(self.lab, run, who, request)
         version = f"{self._version(run)}|{line}"
-        if version == since:
+        if f"{version}|{mine:d}" == since:
             return None
         with self._lock:
             kept, text = self._kept.get(run.id, ("", ""))
             if kept != version:
-                text = json.dumps({**self._view(run, line), "version": version})
+                text = json.dumps(self._view(run, line))
                 self._kept = {**dict(list(self._kept.items())[-MOST_KEPT:]), run.id: (version, text)}
-        return text
+        return f'{{"mine": {json.dumps(mine)}, "version": {json.dumps(f"{version}|{mine:d}")}, {text[1:]}'
 
     def _version(self, run: Run) -> str:
         status = run.status()
         run.history()  # reads on, so that the log's version is of now
-        parts = (run.log.version, status.state, status.updated, status.doing, status.share, run.is_stopping)
+        title = run.config.title
+        parts = (run.log.version, status.state, status.updated, status.doing, status.share, run.is_stopping, title)
         return ":".join(map(str, (run.id, *parts)))
 
     def _view(self, run: Run, line: str) -> dict[str, Any]:
         status, history, config = run.status(), run.history(), run.config
         place = self.lab.scheduler.place(run.id) if status.state == "queued" else None
         is_stopping = status.is_active and run.is_stopping
+        name = config.title or model_title(config.spec.name)
         return {
             "key": f"{run.id}:{status.state}:{is_stopping}",
             "turn": f"{run.id}:{status.state}|{line}",
             "run": run.id,
             "state": status.state,
-            "title": say("train.title", model=model_title(config.spec.name), data=dataset_title(config.data)),
+            "title": say("train.title", model=name, data=dataset_title(config.data)),
+            "name": say("train.name", model=name, when=clock_words(config.created), length=length_words(config.length)),
+            "named": config.title,
             "status": status_words(status, history, place=place, is_stopping=is_stopping),
+            "facts": facts_words(run, status),
             "share": share_of(status, history),
             "ending": ending_words(status, history, config.data),
             "log": "\n".join(run.last_log_lines(LOG_LINES)) if status.state == "failed" else "",
@@ -79,6 +97,9 @@ class Watch:
             "is_stopping": is_stopping,
             "can_classify": not status.is_active and run.checkpoint() is not None,
             "is_plain": config.spec.is_plain,
+            "acts": possible_acts(run, status),
+            "half": half_batch(run, status),
+            "lengths": more_lengths(config.length, self.lab.classroom.longest_seconds),
             "summary": summary_words(history),
             "curves": curves(history),
         }
@@ -90,11 +111,17 @@ def line_key(lab: Lab) -> str:
     return f"{len(lab.scheduler.line())}:{'?' if wait is None else math.ceil(wait / WAIT_STEP)}"
 
 
-def line_words(lab: Lab) -> str:
-    """How long the line is before Start is clicked."""
+def line_words(lab: Lab, owner: Owner | None = None) -> str:
+    """How long the line is before Start is clicked, and whether there is a place in it for `owner`."""
     places, wait = lab.scheduler.line(), lab.scheduler.expected_wait()
     if not places:
         return say("train.line_free")
+    if owner is not None:
+        limits = lab.classroom.limits
+        if limits.per_person is not None and len(lab.scheduler.active_of(owner)) >= limits.per_person:
+            return say("train.line_own")
+        if limits.line is not None and sum(place.place > 0 for place in places) >= limits.line:
+            return say("train.line_full", runs=limits.line)
     if wait is None:
         return say("train.line_busy", runs=len(places))
     return say("train.line_wait", runs=len(places), wait=seconds_words(math.ceil(wait / WAIT_STEP) * WAIT_STEP))
@@ -111,8 +138,29 @@ def nothing(title: str = "") -> dict[str, Any]:
     return {
         "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title,
         "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False, "is_stopping": False,
-        "can_classify": False, "is_plain": False, "summary": say("train.summary_none"), "curves": curves(History()),
+        "can_classify": False, "is_plain": False, "facts": "", "name": title, "named": "", "mine": False, "acts": [],
+        "half": 0, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
+
+
+def shown_runs(hand: Hand) -> str:
+    """What the view is told to show: the run in hand and those laid over it, `|` between them.
+
+    Before there is any run it is a recorded one, with the other recordings of the same data and steps laid over it.
+    """
+    if hand.run or hand.compare:
+        return "|".join([hand.run or recording_for(hand.model, hand.dataset), *hand.compared])
+    shown = recording_for(hand.model, hand.dataset)
+    if not shown:
+        return ""
+    cards = recordings()
+    card = cards[shown.removeprefix(RECORDED)]
+    like = [RECORDED + name for name, other in cards.items() if _same_race(card, other)]
+    return "|".join([shown, *like]) if len(like) > 1 else shown
+
+
+def _same_race(card: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(card.get(key) == other.get(key) for key in ("dataset", "step"))
 
 
 def recording_for(model: str, dataset: str) -> str:
@@ -146,78 +194,8 @@ def recorded(name: str) -> dict[str, Any]:
         "can_classify": (SHIPPED / f"{name}.safetensors").is_file(),
         "title": say("train.title", model=model_title(card["model"]), data=dataset_title(card["dataset"])),
         "status": say("train.recorded", length=length, recipe=card.get("recipe", {}).get("name", "")),
+        "name": say("train.recorded_name", model=model_title(card["model"]), name=name),
         "is_plain": card["model"].startswith("plain"),
         "summary": summary_words(history), "curves": curves(history),
-        "ending": _tested_words(history, card["dataset"]),
+        "ending": tested_words(history, card["dataset"]),
     }  # fmt: skip
-
-
-def status_words(status: Status, history: History, *, place: Place | None, is_stopping: bool) -> str:
-    """One line: what the run is doing and how long it will take, or how it ended."""
-    if status.state == "queued":
-        if place is None or place.wait_seconds is None:
-            return say("train.queued", place=place.place if place else 1)
-        return say("train.queued_wait", place=place.place, wait=seconds_words(place.wait_seconds))
-    if status.state == "running":
-        return _running_words(status, history, is_stopping)
-    if status.state in ("finished", "stopped"):
-        return say(f"train.{status.state}", steps=history.step, seconds=seconds_words(history.seconds))
-    return say(f"train.{status.state}")
-
-
-def _running_words(status: Status, history: History, is_stopping: bool) -> str:
-    if is_stopping:
-        return say("train.stopping")
-    left = history.seconds_left()
-    if not history.steps or history.finished or left is None:
-        return status.doing or say("train.starting")
-    key = "train.running" if history.started.budget_seconds else "train.running_about"
-    return say(key, left=seconds_words(left), rate=history.steps[-1].images_per_second)
-
-
-def share_of(status: Status, history: History) -> float | None:
-    """How full the bar is, 0 to 1; None where there is no bar."""
-    if status.state != "running":
-        return None
-    return round(history.share_done(), 4) if history.steps else status.share or 0.0
-
-
-def ending_words(status: Status, history: History, dataset: str) -> str:
-    """What came of the run, in a sentence or two; "" while it goes on."""
-    if status.is_active:
-        return ""
-    if status.state == "failed":
-        return status.message or say("train.end_failed")
-    if status.state == "interrupted":
-        return say("train.end_interrupted", step=history.step)
-    if history.finished and history.finished.test_accuracy is not None:
-        return _tested_words(history, dataset)
-    best = history.best
-    if best is None:
-        return say("train.end_stopped_early")
-    return say("train.end_stopped", step=history.step, accuracy=best.accuracy)
-
-
-def _tested_words(history: History, dataset: str) -> str:
-    if history.finished is None or history.finished.test_accuracy is None:
-        return ""
-    told = {"accuracy": history.finished.test_accuracy, "seconds": seconds_words(history.seconds)}
-    if dataset in DATASETS:
-        return say("train.end_tested", n=DATASETS[dataset].test, **told)
-    return say("train.end_tested_plain", **told)
-
-
-def summary_words(history: History) -> str:
-    """The curves in words, for those who do not see them."""
-    if not history.steps:
-        return say("train.summary_none")
-    last, best = history.validations[-1:], history.best
-    words = say(
-        "train.summary",
-        steps=history.step,
-        loss=f"{history.steps[-1].loss:.3f}",
-        validation=accuracy(last[0].accuracy if last else None),
-        best=accuracy(best.accuracy if best else None),
-    )
-    tested = history.finished.test_accuracy if history.finished else None
-    return words if tested is None else f"{words} {say('train.summary_test', test=accuracy(tested))}"

@@ -1,0 +1,73 @@
+"""A run to take along: its weights, its metrics, its curves, made when they are asked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from ..errors import InvalidOption, RunRefused
+from ..runs import export
+from ..runs.store import Run
+from .links import settings_link
+from .words import model_title
+
+if TYPE_CHECKING:
+    from .page import Lab
+
+KINDS = ("weights", "csv", "png", "svg")
+# The button that is clicked for the visitor is not seen: the file is there only after the click that asked for it.
+FETCH = """() => { const button = document.querySelector("#take-file"); if (button) button.click(); }"""
+
+
+class Take:
+    """The files and texts of one lab's runs, for whoever asks."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def file(self, event: gr.EventData) -> str:
+        """The path of a fresh file."""
+        run = self.lab.store.get(str(event.run))
+        return str(write(run, str(event.what), folder()))
+
+    def details(self, asked: list[str]) -> str:
+        """The same run as a command line, as Python and as a link, as JSON."""
+        config = self.lab.store.get(str((asked or [""])[0])).config
+        told = {"command": export.command_line(config), "python": export.python_code(config)}
+        return json.dumps({**told, "link": settings_link(config)})
+
+
+def folder() -> Path:
+    """A new folder among the uploads, which are gone within the hour."""
+    Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=get_upload_folder()))
+
+
+def write(run: Run, what: str, place: Path) -> Path:
+    """The file with this part of the run, named after it.
+
+    Raises: InvalidOption, RunRefused if it has no weights yet.
+    """
+    if what == "weights":
+        source = run.checkpoint()
+        if source is None:
+            raise RunRefused(run=run.id, action="be taken along", why="it has no weights yet")
+        return Path(shutil.copyfile(source, place / f"{run.id}.safetensors"))
+    if what == "csv":
+        path = place / f"{run.id}.csv"
+        path.write_text(export.metrics_csv(run), encoding="utf-8", newline="")
+        return path
+    if what not in KINDS:
+        raise InvalidOption(option="what", value=what[:40], allowed=f"one of {', '.join(KINDS)}")
+    from ..plots import curves
+
+    path = place / f"{run.id}.{what}"
+    title = run.config.title or f"{model_title(run.config.spec.name)} ({run.id})"
+    curves(run.history(), title).savefig(path, dpi=150)
+    return path
