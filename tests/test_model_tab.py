@@ -15,12 +15,13 @@ import pytest
 from resnet_demo.device import Compute
 from resnet_demo.exports import to_csv, to_json, to_markdown
 from resnet_demo.layers import layer_table
-from resnet_demo.specs import MODELS
+from resnet_demo.specs import MODELS, find_model
 from resnet_demo.timing import StepTime, step_time
-from resnet_demo.ui import layers_tab, model_tab
+from resnet_demo.ui import layers_tab, measuring, model_tab, own
+from resnet_demo.ui.compare import compare_html, namesakes
 from resnet_demo.ui.figures import counting, figures_html, milliseconds, short, time_html, which_one
 from resnet_demo.ui.hand import Hand
-from resnet_demo.ui.layer_html import percent
+from resnet_demo.ui.layer_data import size
 
 
 def model_of(hand: str) -> str:
@@ -56,7 +57,8 @@ def test_another_model_drops_the_checkpoint_and_keeps_the_data():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_tab_shows_every_model(name):
-    family, depth, shortcut, picture, figures, words = model_tab.show(hand(name))
+    family, depth, shortcut, picture, figures, words, own_group, *_, others, compared = model_tab.show(hand(name))
+    assert not own_group.visible and json.loads(compared) == [name, *others] and name not in others
     assert family in model_tab.FAMILIES and picture.count("<svg") == 2
     assert depth.value == name.replace("plain", "resnet")
     assert shortcut.value == ("plain" if MODELS[name].is_plain else "residual")
@@ -89,8 +91,7 @@ def test_how_layers_are_counted():
 def test_numbers_for_people():
     assert [short(n) for n in (640, 269_722, 11_173_962, 4_089_184_256)] == ["640", "269.7 k", "11.17 M", "4.09 G"]
     assert [milliseconds(s) for s in (0.0012, 0.0123, 1.5)] == ["1.2 ms", "12 ms", "1,500 ms"]
-    assert [percent(a, 1000) for a in (0, 1000, 98, 7)] == ["–", "100 %", "9.8 %", "0.7 %"]
-    assert percent(1, 100_000) == "< 0.1 %"
+    assert [size(n) for n in (40, 1_078_888, 42_600_000, 999_600_000)] == ["0.04 kB", "1.08 MB", "42.6 MB", "1.00 GB"]
 
 
 def test_the_time_is_measured_and_says_how():
@@ -113,56 +114,88 @@ def test_nothing_is_measured_while_a_run_trains_nor_for_a_name_that_is_none():
         lab = Lab()
 
     pool = ThreadPoolExecutor(1)
-    assert "while a run is training" in asyncio.run(model_tab.measured_html(FakePage, pool, "resnet152"))
-    assert asyncio.run(model_tab.measured_html(FakePage, pool, "../x")) == ""
+    assert "while a run is training" in asyncio.run(measuring.measured_html(FakePage, pool, "resnet152"))
+    assert asyncio.run(measuring.measured_html(FakePage, pool, "../x")) == ""
 
 
-def layers(name: str, *numbers, view: str = "tree") -> str:
-    return layers_tab.layers_html(MODELS[name], numbers or layers_tab.natural(MODELS[name]), view)
+def test_on_zerogpu_nothing_is_measured_in_this_process(monkeypatch):
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    for brief in (False, True):
+        assert "not measured here" in asyncio.run(measuring.measured_html(None, None, "resnet20", brief=brief))
+
+
+def layers(name: str, *numbers) -> dict:
+    asked = layers_tab.request(Hand(model=name), numbers or layers_tab.natural(find_model(name)), "tree")
+    return json.loads(layers_tab.layers_json(asked))
+
+
+def leaves(node) -> list[int]:
+    return [node] if isinstance(node, int) else [leaf for child in node["inside"] for leaf in leaves(child)]
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_both_views_have_every_layer_and_the_totals(name):
-    table = layer_table(MODELS[name])
-    tree, flat = layers(name), layers(name, view="flat")
-    assert tree.count('class="layer ') == len(table.rows) == flat.count('<tr><th scope="row">')
-    assert f"{table.total_params:,}" in tree and f"{table.total_macs:,}" in flat
+def test_the_tab_is_sent_every_layer_once_and_little_of_it(name):
+    table, data = layer_table(MODELS[name]), layers(name)
+    assert [leaf for node in data["tree"] for leaf in leaves(node)] == list(range(len(table.rows)))
+    for (row_name, kind), row in zip(data["rows"], table.rows):
+        assert row_name == row.name
+        assert data["kinds"][kind][4:6] == [row.params, row.macs] and data["kinds"][kind][-1] == row.saved_bytes
+    assert (data["params"], data["macs"]) == (table.total_params, table.total_macs)
+    drawn = len(data.pop("drawing")) + len(json.dumps(data.pop("code")))
+    assert len(json.dumps(data)) < 70_000 and drawn < 40_000
 
 
-def test_the_tree_says_the_arithmetic_and_what_a_layer_sees():
-    tree = layers("resnet18")
-    assert "3 × 3 × 64 × 128 = 73,728" in tree and "Each output sees a window of 7×7 pixels" in tree
-    assert "Blocks 1 to 2" in tree and "identity" in tree
+def test_the_arithmetic_what_a_layer_sees_and_the_memory_of_the_batch():
+    data = layers("resnet18")
+    words = [word for kind in data["kinds"] for word in kind]
+    assert "3 × 3 × 64 × 128 = 73,728" in words and "7×7" in words
+    titles = [child["title"] for node in data["tree"] for child in node["inside"] if isinstance(child, dict)]
+    assert "Blocks 1 to 2" in titles and "a training step with them about 2.96 GB" in data["memory"]
+    assert layers("resnet18", 224, 224, 3, 1000, 1)["memory"].startswith(
+        "Memory, estimated in float32: weights 46.8 MB"
+    )
 
 
 def test_the_code_is_the_code_that_runs():
-    assert "class Bottleneck(Block)" in layers("resnet50") and "class ZeroPad" not in layers("resnet50")
-    assert "class ZeroPad" in layers("resnet20") and "class ConvPool" in layers("resnet9")
+    def code(name):
+        return {kind: text for kind, _, text in layers(name)["code"]}
+
+    assert "class Bottleneck(Block)" in code("resnet50")["Bottleneck"] and "ZeroPad" not in code("resnet50")
+    assert "ZeroPad" in code("resnet20") and "ConvPool" in code("resnet9")
 
 
 @pytest.mark.parametrize(
     ("numbers", "sentence"),
     (
-        ((60, 96, 3, 10), "the smallest picture it can take is 75×75"),
-        ((96, 96, 0, 10), "1 to 1,024"),
-        ((96, 96, 3, 0), "0 classes"),
-        ((None, 96, 3, 10), "Height in pixels must be a whole number"),
-        ((96, 96.5, 3, 10), "Width in pixels must be a whole number"),
-        ((96, 96, float("nan"), 10), "Channels must be a whole number"),
-        ((96, 10**30, 3, 10), "75 to 170 pixels"),
+        ((60, 96, 3, 10, 1), "the smallest picture it can take is 75×75"),
+        ((96, 96, 0, 10, 1), "1 to 1,024"),
+        ((96, 96, 3, 0, 1), "0 classes"),
+        ((96, 96, 3, 10, 0), "A batch has 1 to 100,000 pictures"),
+        ((None, 96, 3, 10, 1), "Height in pixels must be a whole number"),
+        ((96, 96.5, 3, 10, 1), "Width in pixels must be a whole number"),
+        ((96, 96, float("nan"), 10, 1), "Channels must be a whole number"),
+        ((96, 10**30, 3, 10, 1), "75 to 170 pixels"),
     ),
 )
 def test_wrong_numbers_get_a_sentence_in_the_page(numbers, sentence):
-    html = layers("resnet18-nopad", *numbers)
-    assert sentence in html and 'role="alert"' in html and "<table" not in html
+    data = layers("resnet18-nopad", *numbers)
+    assert list(data) == ["error"] and sentence in data["error"]
+
+
+def test_what_makes_no_sense_gets_no_table():
+    for asked in ("", "{}", "[]", '{"hand": 3, "numbers": 4}', '{"hand": "", "numbers": [1]}'):
+        assert json.loads(layers_tab.layers_json(asked)) == {"error": ""}
 
 
 def test_another_model_brings_its_numbers_and_the_same_one_keeps_the_pages():
-    adopted = layers_tab.adopt(hand("resnet18"), "resnet20", 28, 28, 1, 10, "flat")
-    assert adopted[:5] == ("resnet18", 224, 224, 3, 1000) and "<table" in adopted[5]
-    kept = layers_tab.adopt(hand("resnet20"), "resnet20", 28, 28, 1, 10, "tree")
-    assert kept[0] == "resnet20" and all(isinstance(value, dict) for value in kept[1:])
-    assert "16×28×28" in layers_tab.paint(hand("resnet20"), 28, 28, 1, 10, "tree")
+    adopted = layers_tab.adopt(hand("resnet18"), "resnet20", 28, 28, 1, 10, 64, "flat")
+    assert adopted[:6] == ("resnet18", 224, 224, 3, 1000, 64)
+    wanted = json.loads(adopted[6])
+    assert (wanted["model"], wanted["numbers"], wanted["view"]) == ("resnet18", [224, 224, 3, 1000, 64], "flat")
+    kept = layers_tab.adopt(hand("resnet20"), "resnet20", 28, 28, 1, 10, 64, "tree")
+    assert kept[0] == "resnet20" and all(isinstance(value, dict) for value in kept[1:6])
+    assert json.loads(kept[6])["numbers"] == [28, 28, 1, 10, 64]
+    assert layers_tab.paint(hand("resnet20"), 28, 28, 1, 10, 64, "tree") == kept[6]
 
 
 def test_files_to_take_along():
@@ -196,3 +229,60 @@ def test_taking_along_what_makes_no_sense_gives_nothing():
 def test_figures_escape_what_they_are_given():
     spec = replace(MODELS["resnet20"], name="<script>")
     assert "<script>" not in figures_html(spec, "")
+
+
+OWN = "custom:bottleneck-1.2-8.16-cifar-projection-7"
+
+
+def test_ones_own_network_is_put_together_shown_and_taken_along():
+    taken, refusal = own.take(hand(), "bottleneck", "1, 2", "8 16", "cifar", "projection", 7)
+    assert model_of(taken) == OWN and refusal == ""
+    family, depth, shortcut, picture, figures, words, group, *parts, others, _ = model_tab.show(taken)
+    assert family == "custom" and group.visible and not depth.visible and not shortcut.visible
+    assert parts == ["bottleneck", "1 2", "8 16", "cifar", "projection", 7] and others
+    assert picture.count("<svg") == 2 and "Own ResNet-11" in picture
+    assert f"build_model(&quot;{OWN}&quot;)" in words and "put together here" in words
+    assert layers(OWN)["title"] == "Own ResNet-11" and "class Bottleneck" in layers(OWN)["code"][0][2]
+    assert asyncio.run(layers_tab.take_along(["csv", OWN, 3, 32, 32, 7])).count("\n") > 20
+    assert own.take(taken, "bottleneck", "1 2", "8 16", "cifar", "projection", 7) == ({"__type__": "update"}, "")
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    (
+        (("basic", "2 x", "8 16", "cifar", "none", 10), "Blocks of each stage must be whole numbers"),
+        (("basic", "2 2", "", "cifar", "none", 10), "Widths of each stage must be whole numbers"),
+        (("basic", "2 2", "8", "cifar", "none", 10), "two lists of the same length"),
+        (("basic", "2 2", "16 8", "cifar", "zero_pad", 10), "cannot go from 16 to 8 channels; use a projection"),
+        (("basic", "2 2", "8 16", "cifar", "none", 0), "0 classes"),
+        (("basic", "2 2", "8 16", "cifar", "none", 1.5), "Classes must be a whole number"),
+        (("<b>", "2 2", "8 16", "cifar", "none", 10), "does not say custom:"),
+    ),
+)
+def test_an_own_network_that_is_none_gets_a_sentence(values, sentence):
+    kept, refusal = own.take(hand(), *values)
+    assert kept == {"__type__": "update"} and sentence in refusal and 'role="alert"' in refusal and "<b>" not in refusal
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_can_be_ones_own_to_begin_with(name):
+    taken = find_model(model_of(model_tab.take_family(hand(name), "custom", "residual")))
+    assert taken.family == "custom" and taken.widths == MODELS[name].widths
+    if MODELS[name].family in ("cifar", "imagenet", "cifar-stem"):
+        assert (taken.depth, taken.shortcut, taken.stem.pool) == (
+            MODELS[name].depth, MODELS[name].shortcut, MODELS[name].stem.pool,
+        )  # fmt: skip
+        assert (
+            layer_table(taken).total_params
+            == layer_table(MODELS[name].adapted(num_classes=taken.num_classes)).total_params
+        )
+
+
+def test_side_by_side_with_those_of_the_same_number():
+    assert namesakes(MODELS["resnet20"]) == ["custom:basic-3.3.3-16.32.64-cifar-projection", "plain20"]
+    assert namesakes(MODELS["resnet18"]) == ["resnet18-cifar", "resnet18-d2l", "resnet18-nopad", "plain18"]
+    html = compare_html(["resnet20", *namesakes(MODELS["resnet20"])])
+    for text in ("269,722", "272,474", "3 + 3 + 3 basic", "zeros (A)", "1×1 (B)", "Own ResNet-20", "Plain-20"):
+        assert text in html
+    assert html.count('class="time"') == 3 and compare_html(["<script>"]) == ""
+    assert compare_html(list(MODELS)[:9]).count("<dt>") == 6

@@ -8,16 +8,22 @@ from html import escape
 from string import Formatter
 
 from ..layers import layer_table, parameter_count
+from ..memory import memory
 from ..specs import BLOCKS, MODELS, ResNetSpec
 from ..timing import StepTime
+from .layer_data import size
 from .strings import say
+
+BATCH_SIZE = 128  # of the training step whose memory is told
 
 
 def figures_html(spec: ResNetSpec, time: str, lang: str = "en") -> str:
     """Layers, parameters, MACs, memory and, as `time`, what a picture costs here."""
     table = layer_table(spec)
     shape = "×".join(map(str, table.input))
-    memory = say("model.memory_value", lang, mb=table.params_bytes / 1e6)
+    training = size(memory(table, BATCH_SIZE).training)
+    note = say("model.memory_note", lang, batch=BATCH_SIZE, training=training)
+    weights = say("model.memory_value", lang, mb=table.params_bytes / 1e6)
     figures = (
         (say("model.layers", lang), str(spec.depth), counting(spec, lang)),
         (say("model.params", lang), short(table.total_params), say("model.params_note", lang, n=table.total_params)),
@@ -26,7 +32,7 @@ def figures_html(spec: ResNetSpec, time: str, lang: str = "en") -> str:
             short(table.total_macs),
             say("model.macs_note", lang, n=table.total_macs, shape=shape),
         ),
-        (say("model.memory", lang), memory, say("model.memory_note", lang)),
+        (say("model.memory", lang), weights, note),
     )
     cards = "".join(_card(*figure) for figure in figures)
     return f'<dl class="figures">{cards}<div class="time" data-model="{escape(spec.name)}">{time}</div></dl>'
@@ -49,9 +55,9 @@ def _card(title: str, value: str, note: str, wrap: bool = True) -> str:
 
 def short(number: int) -> str:
     """Three or four digits and a unit: 269.7 k, 11.17 M, 4.09 G."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            value = number / size
+    for unit, step in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= step:
+            value = number / step
             return f"{value:.2f} {unit}" if value < 100 else f"{value:.1f} {unit}"
     return str(number)
 
@@ -79,6 +85,8 @@ def which_one(spec: ResNetSpec, lang: str = "en") -> str:
 
 
 def _kind(spec: ResNetSpec) -> str:
+    if spec.family == "custom":
+        return "custom"
     if spec.family in ("notebook", "speed") or spec.name == "resnet18":
         return spec.name
     if spec.is_plain:

@@ -1,11 +1,13 @@
-"""The Layers tab: every layer of the model in hand, for any size that fits, as a tree that folds or as a table."""
+"""The Layers tab: every layer of the model in hand, for any size that fits, as a tree that folds or as a table.
+
+Only a few numbers travel when the hand changes; the table is computed and sent once the tab is looked at.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
-from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,17 +15,26 @@ import gradio as gr
 from ..errors import LabError
 from ..exports import FORMATS
 from ..layers import layer_table
-from ..specs import MODELS, ResNetSpec, find_model
-from .failures import guarded
+from ..specs import ResNetSpec, find_model
+from .drawing import draw
+from .failures import guarded, sentence
 from .hand import Hand
-from .layer_html import code_html, flat_html, totals_html, tree_html
-from .markup import alert
+from .layer_data import layers_data
+from .layer_view import answer
+from .measuring import script
 from .page import Page
 from .strings import label, say
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-FIELDS = ("height", "width", "channels", "classes")
-SCRIPT = Path(__file__).with_name("layers.js")
+FIELDS = ("height", "width", "channels", "classes", "batch")
+BATCH_SIZE = 128
+LARGEST_BATCH = 100_000
+WORDS = (
+    "part", "name", "type", "output", "params", "share", "macs", "sees", "saved", "total", "unfold", "fold_all", "take",
+    "code", "fact_shapes", "fact_params", "fact_macs", "fact_sees", "fact_memory", "fact_saved", "fact_not_saved",
+    "looking", "see", "see_own", "see_path", "see_path_note", "see_filters", "see_filters_note", "see_channel",
+    "unreachable",
+)  # fmt: skip
 
 
 def build(page: Page) -> None:
@@ -36,14 +47,33 @@ def build(page: Page) -> None:
         views = [(label(f"layers.view_{name}"), name) for name in ("tree", "flat")]
         view = gr.Radio(views, value="tree", label=label("layers.view"), min_width=160, elem_id="layers-view")
     shown = gr.Textbox(spec.name, visible=False)
-    table = gr.HTML(
-        layers_html(spec, natural(spec), "tree"),
-        js_on_load=SCRIPT.read_text(encoding="utf-8"),
-        server_functions=[take_along],
+    table = _table(page, spec)
+    _wire(page, numbers, view, shown, table)
+
+
+def _table(page: Page, spec: ResNetSpec) -> gr.HTML:
+    async def layers(asked: list[str]) -> str:
+        return await asyncio.to_thread(layers_json, str(asked[0]) if asked else "")
+
+    async def see(asked: list[Any]) -> str:
+        return await asyncio.to_thread(_answer, page, asked)
+
+    return gr.HTML(
+        request(Hand(), natural(spec), "tree"),
+        html_template="",
+        js_on_load=script("drawing.js", "layers.js"),
+        server_functions=[layers, see, take_along],
+        words={key: label(f"layers.{key}") for key in WORDS} | {"svg": label("draw.svg"), "png": label("draw.png")},
         apply_default_css=False,
         elem_id="layers-table",
     )
-    _wire(page, numbers, view, shown, table)
+
+
+def _answer(page: Page, asked: list[Any]) -> str:
+    try:
+        return answer(page.lab, asked)
+    except Exception as error:
+        return json.dumps({"error": sentence(error)})
 
 
 def _wire(page: Page, numbers: list[gr.Number], view: gr.Radio, shown: gr.Textbox, table: gr.HTML) -> None:
@@ -52,38 +82,54 @@ def _wire(page: Page, numbers: list[gr.Number], view: gr.Radio, shown: gr.Textbo
         control.input(guarded(paint), [page.hand, *numbers, view], table, trigger_mode="always_last", **QUIET)
 
 
-def natural(spec: ResNetSpec) -> tuple[int, int, int, int]:
-    """Height, width, channels and classes that the network was made for."""
+def natural(spec: ResNetSpec) -> tuple[int, int, int, int, int]:
+    """Height, width, channels and classes that the network was made for, and the usual batch."""
     channels, height, width = spec.input
-    return height, width, channels, spec.num_classes
+    return height, width, channels, spec.num_classes, BATCH_SIZE
 
 
 def adopt(hand: str, shown: str, *controls: Any) -> tuple[Any, ...]:
-    """Another model brings its own numbers; the same one keeps those on the page."""
+    """Another model brings its own numbers and keeps the batch; the same one keeps those on the page."""
     held = Hand.of(hand)
+    *numbers, view = controls
     if held.model == shown:
-        return shown, *(gr.skip() for _ in FIELDS), gr.skip()
+        return shown, *(gr.skip() for _ in FIELDS), request(held, numbers, view)
     spec = find_model(held.model)
-    return spec.name, *natural(spec), layers_html(spec, natural(spec), controls[-1], held.lang)
+    numbers = [*natural(spec)[:4], numbers[4]]
+    return spec.name, *numbers, request(held, numbers, view)
 
 
 def paint(hand: str, *controls: Any) -> str:
-    held = Hand.of(hand)
-    return layers_html(find_model(held.model), controls[:4], controls[4], held.lang)
+    return request(Hand.of(hand), controls[:-1], controls[-1])
 
 
-def layers_html(spec: ResNetSpec, numbers: tuple[Any, ...], view: str, lang: str = "en") -> str:
-    """The table for (height, width, channels, classes), or one sentence that says why there is none."""
+def request(hand: Hand, numbers: Any, view: str) -> str:
+    """What is to be shown, as JSON: the page asks `layers_json` for it when it can be seen."""
+    return json.dumps({"hand": hand.to_json(), "model": hand.model, "numbers": list(numbers), "view": view})
+
+
+def layers_json(asked: str) -> str:
+    """The table for (height, width, channels, classes, batch) with its drawing, or {"error": why there is none}."""
     try:
-        height, width, channels, classes = (_whole(value, name, lang) for name, value in zip(FIELDS, numbers))
-        table = layer_table(spec.adapted(num_classes=classes), (channels, height, width))
-    except LabError as error:
-        return alert(str(error))
-    body = flat_html(table, lang) if view == "flat" else tree_html(spec, table, lang)
-    asked = escape(json.dumps([spec.name, *table.input, classes]))
-    return (
-        f'<div data-asked="{asked}">{_buttons(view, lang)}{body}{totals_html(table, lang)}{code_html(spec, lang)}</div>'
-    )
+        wanted = json.loads(asked)
+        hand = Hand.of(wanted["hand"])
+        numbers = [_whole(value, name, hand.lang) for name, value in zip(FIELDS, wanted["numbers"], strict=True)]
+        return _layers_json(hand.model, *numbers, hand.lang)
+    except (KeyError, TypeError, ValueError):
+        return json.dumps({"error": ""})
+    except Exception as error:
+        return json.dumps({"error": sentence(error)})
+
+
+def _layers_json(model: str, height: int, width: int, channels: int, classes: int, batch: int, lang: str) -> str:
+    if not 1 <= batch <= LARGEST_BATCH:
+        raise LabError(what=say("layers.batch_range", lang, most=LARGEST_BATCH))
+    spec = find_model(model).adapted(num_classes=classes)
+    table = layer_table(spec, (channels, height, width))
+    drawing = draw(spec, table.input, way="down", lang=lang)
+    asked = [spec.name, *table.input, classes]
+    data = {"asked": asked, "drawing": drawing, **layers_data(spec, table, batch, lang)}
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
 def _whole(value: Any, name: str, lang: str) -> int:
@@ -97,19 +143,11 @@ def _whole(value: Any, name: str, lang: str) -> int:
     return int(value)
 
 
-def _buttons(view: str, lang: str) -> str:
-    folds = (("open", "layers.unfold"), ("close", "layers.fold_all")) if view != "flat" else ()
-    left = "".join(f'<button type="button" data-fold="{way}">{escape(say(key, lang))}</button>' for way, key in folds)
-    names = {"csv": "CSV", "json": "JSON", "md": "Markdown"}
-    right = "".join(f'<button type="button" data-take="{kind}">{names[kind]}</button>' for kind in FORMATS)
-    return f'<div class="tools"><span>{left}</span><span>{escape(say("layers.take", lang))} {right}</span></div>'
-
-
 async def take_along(asked: list[Any]) -> str:
     """The file to save, asked for as [format, model, channels, height, width, classes]; "" if it makes no sense."""
     try:
         kind, name, channels, height, width, classes = asked
-        spec = MODELS[name].adapted(num_classes=int(classes))
+        spec = find_model(str(name)).adapted(num_classes=int(classes))
         return FORMATS[kind](layer_table(spec, (int(channels), int(height), int(width))))
     except (LabError, KeyError, TypeError, ValueError):
         return ""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import json
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ..specs import MODELS, ResNetSpec, find_model, plain_twin
+from . import own
+from .compare import MOST, namesakes
 from .drawing import draw
-from .failures import guarded, sentence
+from .failures import guarded
 from .figures import figures_html, time_html, which_one
 from .hand import Hand
+from .markup import quiet
+from .measuring import measured, script
 from .page import Page
 from .strings import label, say
 from .words import model_title
@@ -26,39 +28,41 @@ FAMILIES = {
     "imagenet": ("imagenet",),
     "cifar-stem": ("cifar-stem",),
     "notebook": ("notebook", "speed"),
+    "custom": ("custom",),
 }
 # Gradio drops container queries from style sheets, so this one travels with the drawing.
 NARROW = (
     "@container (max-width: 560px) { .network .across { display: none } .network .down { display: block !important } }"
 )
-MEASURE = Path(__file__).with_name("measure.js")
-
-# A block chosen in the drawing is shown by the Layers tab, which may not have been opened yet.
-CHOOSE = """
-const choose = (event) => {
-  const block = event.target.closest('[data-path]');
-  if (!block || (event.type === 'keydown' && event.key !== 'Enter')) return;
-  window.labBlock = block.dataset.path;
-  window.dispatchEvent(new Event('lab-block'));
-  trigger('choose');
-};
-element.addEventListener('click', choose);
-element.addEventListener('keydown', choose);
-"""
 
 
 def build(page: Page) -> None:
+    """Layout, then wiring. The view is empty until the page has loaded, when the hand fills it."""
     spec = find_model(Hand().model)
     with gr.Row(elem_id="model", equal_height=False):
         with gr.Column(scale=1, min_width=300, elem_id="model-form"):
             controls = _controls(spec)
+            with gr.Group(visible=False, elem_id="model-own") as group:
+                parts = own.controls()
+            refusal = gr.HTML("", elem_id="own-says", apply_default_css=False)
             train = gr.Button(label("model.train"), variant="primary", elem_id="model-train")
             layers = gr.Button(label("model.see_layers"), elem_id="model-layers")
         with gr.Column(scale=3, min_width=320, elem_id="model-view"):
-            picture = gr.HTML(picture_html(spec), js_on_load=CHOOSE, elem_id="model-picture", apply_default_css=False)
-            figures = _figures(page, spec)
-            words = gr.HTML(words_html(spec), elem_id="model-words", apply_default_css=False)
-    _wire(page, controls, train, layers, [picture, figures, words])
+            picture = gr.HTML(
+                "", js_on_load=script("drawing.js", "model.js"), elem_id="model-picture", apply_default_css=False
+            )
+            figures = measured(page, "", "model-figures", "measure.js", "figures.js")
+            words = gr.HTML("", elem_id="model-words", apply_default_css=False)
+            gr.HTML(f"<h3>{label('model.compare_title')}</h3>", elem_id="model-compare-title", apply_default_css=False)
+            others = gr.Dropdown(
+                [(model_title(name), name) for name in MODELS], value=[], multiselect=True, max_choices=MOST - 1,
+                label=label("model.compare"), info=label("model.compare_help"), allow_custom_value=True,
+                elem_id="model-others",
+            )  # fmt: skip
+            table = measured(page, "", "model-compare", "measure.js", "compare.js", html_template="")
+    _wire(page, controls, train, layers, [picture, figures, words, group, *parts.values(), others, table])
+    _wire_own(page, parts, refusal)
+    others.input(guarded(chosen_for_comparison), [page.hand, others], table, **QUIET)
 
 
 def _controls(spec: ResNetSpec) -> list[gr.Radio]:
@@ -77,36 +81,6 @@ def _controls(spec: ResNetSpec) -> list[gr.Radio]:
     ]
 
 
-def _figures(page: Page, spec: ResNetSpec) -> gr.HTML:
-    one_at_a_time = ThreadPoolExecutor(max_workers=1, thread_name_prefix="measure")
-
-    async def measure(asked: list[str]) -> str:
-        return await measured_html(page, one_at_a_time, str(asked[0]) if asked else "")
-
-    return gr.HTML(
-        figures_html(spec, time_html(None, spec)),
-        js_on_load=MEASURE.read_text(encoding="utf-8"),
-        server_functions=[measure],
-        apply_default_css=False,
-        elem_id="model-figures",
-    )
-
-
-async def measured_html(page: Page, pool: ThreadPoolExecutor, name: str) -> str:
-    """What a picture costs here, measured now if nobody asked before; a reason why not while a run trains."""
-    spec = MODELS.get(name)
-    if spec is None:
-        return ""
-    if page.lab.scheduler is not None and page.lab.scheduler.line():
-        return time_html(None, spec, say("model.time_busy"))
-    from ..timing import step_time
-
-    try:
-        return time_html(await asyncio.get_running_loop().run_in_executor(pool, step_time, spec), spec)
-    except Exception as error:  # a card that is full, a device that fails: the page goes on without the figure
-        return time_html(None, spec, sentence(error))
-
-
 def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.Button, view: list[gr.HTML]) -> None:
     """The controls write to the hand; the hand paints everything, controls included."""
     family, depth, shortcut = controls
@@ -119,9 +93,20 @@ def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.But
         see_layers(lambda: gr.Tabs(selected="layers"), None, page.tabs, **QUIET)
 
 
+def _wire_own(page: Page, parts: dict[str, Any], refusal: gr.HTML) -> None:
+    """Choices count at once, text when it is finished."""
+    texts = [parts[name] for name in ("blocks", "widths", "classes")]
+    triggers = [parts[name].input for name in ("block", "stem", "shortcut")]
+    triggers += [event for text in texts for event in (text.submit, text.blur)]
+    gr.on(triggers, guarded(own.take), [page.hand, *parts.values()], [page.hand, refusal], **QUIET)
+    page.hand.change(lambda: "", None, refusal, **QUIET)
+
+
 def take_family(hand: str, family: str, shortcut: str) -> str:
     """The model of that family that is most like the one in hand: of the same depth if there is one."""
     held = Hand.of(hand)
+    if family == "custom":
+        return held.with_(model=own.own_like(find_model(held.model)), checkpoint="").to_json()
     names = [name for _, name in depths(family)]
     depth = find_model(held.model).depth
     nearest = next((name for name in names if MODELS[name].depth == depth), names[0])
@@ -143,18 +128,34 @@ def _take(held: Hand, name: str, shortcut: str) -> str:
 
 
 def show(hand: str) -> tuple[Any, ...]:
-    """Controls, drawing, figures and words for the model in hand."""
+    """Controls, drawing, figures and words for the model in hand, the parts of an own one, and its comparison."""
     held = Hand.of(hand)
     spec = find_model(held.model)
-    residual = MODELS[residual_name(spec)]
+    others = namesakes(spec)
     return (
-        family_of(spec),
-        gr.Radio(choices=depths(family_of(spec)), value=residual.name),
-        gr.Radio(value="plain" if spec.is_plain else "residual", interactive=has_twin(residual)),
+        *_shown_controls(spec),
         picture_html(spec, held.lang),
         figures_html(spec, time_html(None, spec, lang=held.lang), held.lang),
         words_html(spec, held.lang),
+        gr.Group(visible=own.is_own(spec)),
+        *own.shown(spec),
+        others,
+        chosen_for_comparison(hand, others),
     )
+
+
+def _shown_controls(spec: ResNetSpec) -> tuple[Any, ...]:
+    """Family, depth and shortcut; an own network has neither of the last two."""
+    if own.is_own(spec):
+        return "custom", gr.Radio(visible=False), gr.Radio(visible=False)
+    residual = MODELS[residual_name(spec)]
+    way = gr.Radio(value="plain" if spec.is_plain else "residual", interactive=has_twin(residual), visible=True)
+    return family_of(spec), gr.Radio(choices=depths(family_of(spec)), value=residual.name, visible=True), way
+
+
+def chosen_for_comparison(hand: str, others: list[str]) -> str:
+    """The names to compare, the model in hand first, as JSON for the page."""
+    return json.dumps([Hand.of(hand).model, *others])
 
 
 def family_of(spec: ResNetSpec) -> str:
@@ -185,9 +186,22 @@ def picture_html(spec: ResNetSpec, lang: str = "en") -> str:
         f"<figcaption>{escape(say(f'draw.{way}', lang))} {escape(note)}</figcaption></div>"
         for way in ("across", "down")
     )
-    return f'<figure class="network"><style>{NARROW}</style><h3>{escape(model_title(spec.name))}</h3>{ways}</figure>'
+    name = escape(spec.name)
+    save = "".join(
+        f'<button type="button" data-save="{kind}" data-name="{name}">{escape(say(f"draw.{kind}", lang))}</button>'
+        for kind in ("svg", "png")
+    )
+    return (
+        f'<figure class="network" data-model="{name}"><style>{NARROW}</style><h3>{escape(model_title(spec.name))}</h3>'
+        f'{ways}<p class="save">{save}</p></figure>'
+    )
 
 
 def words_html(spec: ResNetSpec, lang: str = "en") -> str:
+    """The one sentence, where the network is from, and the line of Python that builds it."""
     source = say("model.source", lang, source=spec.source)
-    return f'<p class="which">{escape(which_one(spec, lang))}</p><p class="quiet">{escape(source)}</p>'
+    line = f'from resnet_demo import build_model; model = build_model("{spec.name}")'
+    return (
+        f'<p class="which">{escape(which_one(spec, lang))}</p>{quiet(source)}'
+        f'<p class="quiet python">{escape(say("model.python", lang))}: <code>{escape(line)}</code></p>'
+    )

@@ -1,0 +1,2 @@
+// A new model brings a new time to measure.
+watch('value', later);
