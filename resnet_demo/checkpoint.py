@@ -95,6 +95,15 @@ def read_card(path: Path) -> dict[str, Any]:
     return _card_of(header, path)
 
 
+def has_card(path: Path) -> bool:
+    """Whether the file claims to be a checkpoint of this lab; other weights are `brought`."""
+    try:
+        read_card(path)
+    except CheckpointRefused as error:
+        return "card lacks" in str(error)
+    return True
+
+
 def _card_of(header: bytes, path: Path) -> dict[str, Any]:
     try:
         card = json.loads(json.loads(header)["__metadata__"]["card"])

@@ -148,7 +148,9 @@ def runs(args: argparse.Namespace) -> None:
 def evaluate(args: argparse.Namespace) -> None:
     from . import verbs
 
-    result = verbs.evaluate(args.checkpoint, args.dataset, args.data, progress=_progress)
+    result = verbs.evaluate(
+        args.checkpoint, args.dataset, args.data, pictures=args.pictures, model=args.model, progress=_progress
+    )
 
     def lines() -> Iterator[str]:
         yield f"{result['accuracy']:.4f} of {result['n']:,} pictures of {result['dataset']}"
@@ -161,7 +163,7 @@ def evaluate(args: argparse.Namespace) -> None:
 def classify(args: argparse.Namespace) -> None:
     from . import verbs
 
-    results = verbs.classify(args.image, args.checkpoint, args.top)
+    results = verbs.classify(args.image, args.checkpoint, args.top, args.dataset, args.model)
 
     def lines() -> Iterator[str]:
         for result in results:
@@ -318,6 +320,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dataset", help="default: the checkpoint's own")
     parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
+    parser.add_argument("--pictures", metavar="PATH", help="the same, but every picture counts, not only the test part")
+    _add_foreign(parser)
 
 
 def _add_classify(parser: argparse.ArgumentParser) -> None:
@@ -326,6 +330,12 @@ def _add_classify(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", required=True, metavar="C", help="a .safetensors file, a run's folder or a shipped name"
     )
     parser.add_argument("--top", type=int, default=5, metavar="K", help="default: %(default)s")
+    parser.add_argument("--dataset", help="what weights from elsewhere were trained on")
+    _add_foreign(parser)
+
+
+def _add_foreign(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="which network weights from elsewhere are, where several have the same")
 
 
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, Callable[[argparse.ArgumentParser], None]]] = {

@@ -124,24 +124,46 @@ def own_pictures(path: str) -> str:
 
 
 def evaluate(
-    checkpoint: str, dataset: str | None = None, data: str | None = None, *, progress: Progress | None = None
-) -> dict[str, Any]:
+    checkpoint: str, dataset: str | None = None, data: str | None = None, *, pictures: str | None = None,
+    model: str | None = None, progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Accuracy, class table and confusion matrix of a checkpoint on a test set (by default that of its own data).
 
+    `data` is a folder or .zip whose test part is taken; `pictures` is one of which every picture counts. `dataset` and
+    `model` also say what weights from elsewhere are.
     Raises: UnknownCheckpoint, CheckpointRefused, ClassesDiffer, and what loading data raises.
     """
-    name, source, result = evaluation(checkpoint, dataset, data, progress=progress)
+    if pictures:
+        return _evaluate_pictures(checkpoint, pictures, dataset, model, progress)
+    name, source, result = evaluation(checkpoint, dataset, data, model=model, progress=progress)
     return {"checkpoint": name, "dataset": source, **result.as_dict()}
 
 
+def _evaluate_pictures(
+    checkpoint: str, pictures: str, dataset: str | None, model: str | None, progress: Progress | None
+) -> dict[str, Any]:
+    from .brought import open_any
+    from .evaluate import evaluate as measure
+    from .many import read_many
+
+    opened, path = open_any(checkpoint, dataset, model), Path(own_pictures(pictures))
+    found = read_many(opened, [(path, path.name)], progress=progress or (lambda what, share: None))
+    labelled = found.labelled(opened)
+    if labelled is None:
+        raise ArchiveRefused(path=path.name, why="its pictures do not lie in folders named after their classes")
+    result = measure(opened, labelled).as_dict()
+    return {"checkpoint": checkpoint, "dataset": path.name, **result, "refused": list(found.refused)}
+
+
 def evaluation(
-    checkpoint: str, dataset: str | None = None, data: str | None = None, *, progress: Progress | None = None
-) -> tuple[str, str, Evaluation]:
+    checkpoint: str, dataset: str | None = None, data: str | None = None, *, model: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[str, str, Evaluation]:  # fmt: skip
     """The same as an object: the checkpoint's name, the data's, and the evaluation."""
-    from .checkpoint import open_checkpoint
+    from .brought import open_any
     from .evaluate import evaluate as measure
 
-    opened = open_checkpoint(checkpoint)
+    opened = open_any(checkpoint, dataset, model)
     source = data or dataset or opened.card.get("dataset")
     if not source:
         raise BadRequest(what="This checkpoint does not say what it was trained on: name the data to test it on.")
@@ -170,18 +192,20 @@ def with_channels(images: ImageSet, channels: int) -> ImageSet:
     return replace(images, images=grey.expand(-1, channels, -1, -1))
 
 
-def classify(images: Iterable[str | Path], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
-    """The `top` most probable classes of each picture.
+def classify(
+    images: Iterable[str | Path], checkpoint: str, top: int = 5, dataset: str | None = None, model: str | None = None
+) -> list[dict[str, Any]]:
+    """The `top` most probable classes of each picture. `dataset` and `model` say what weights from elsewhere are.
 
     Raises: UnknownCheckpoint, CheckpointRefused, PictureRefused, InvalidOption.
     """
-    from .checkpoint import open_checkpoint
+    from .brought import open_any
     from .predict import classify as predict
 
     if not 1 <= top <= MOST_TOP:
         raise InvalidOption(option="top", value=top, allowed=f"1 to {MOST_TOP:,}")
     paths = [str(image) for image in images]
-    predictions = predict(open_checkpoint(checkpoint), paths, top=top)
+    predictions = predict(open_any(checkpoint, dataset, model), paths, top=top)
     return [
         {"image": path, "top": [{"class": name, "probability": probability} for name, probability in prediction.top]}
         for path, prediction in zip(paths, predictions)
