@@ -11,11 +11,13 @@ from gradio.utils import get_upload_folder
 from .. import verbs
 from ..datasets import find_spec
 from ..errors import InvalidOption, PictureRefused
+from ..runs.config import Owner
 from ..runs.store import Run
 from . import shelf
 from .failures import guarded
 from .forms import whole
 from .page import Lab
+from .who import SHORTEST_SECRET, is_crowd, owner_id
 
 MOST_PICTURES = 64
 
@@ -64,8 +66,13 @@ class Endpoints:
         batch_size: int | None = None,
         lr: float | None = None,
         seed: int = 0,
+        key: str = "",
     ) -> dict[str, Any]:
-        """Puts a run in line and gives its status at once. Without a length the recipe says how long."""
+        """Puts a run in line and gives its status at once. Without a length the recipe says how long.
+
+        `key` is a secret of your own making, 16 characters or more: who has it owns the run. In a class it is needed.
+        """
+        owner = self._owner(key)
         config = verbs.run_config(
             model,
             dataset,
@@ -76,16 +83,29 @@ class Endpoints:
             batch_size=None if batch_size is None else whole(batch_size, "batch-size"),
             lr=_number(lr, "lr"),
             seed=whole(seed, "seed"),
+            owner=owner,
         )
-        return run_status(self._lab, self._lab.scheduler.submit(config))
+        run = self._lab.scheduler.submit(config, join=self._lab.classroom.joins, token=key)
+        return run_status(self._lab, run)
 
     def run_status(self, run: str) -> dict[str, Any]:
         """How a run stands: its row in `runs`, and place in line, step, seconds, share done and test accuracy."""
         return run_status(self._lab, self._lab.store.get(run))
 
-    def stop_run(self, run: str) -> dict[str, Any]:
-        """Asks a run to end after the step in hand; its weights are kept."""
-        return run_status(self._lab, self._lab.scheduler.stop(run))
+    def stop_run(self, run: str, key: str = "") -> dict[str, Any]:
+        """Asks a run to end after the step in hand; its weights are kept. `key` is what it was started with, or the
+        teacher's token."""
+        return run_status(self._lab, self._lab.scheduler.stop(run, self._owner(key), key))
+
+    def _owner(self, key: str) -> Owner:
+        """Raises: InvalidOption."""
+        if self._lab.scheduler.is_teacher(key) or len(str(key)) >= SHORTEST_SECRET:
+            return Owner(owner_id(f"key:{key}"))
+        if key or is_crowd(self._lab):
+            raise InvalidOption(
+                option="key", value="shorter", allowed=f"a secret of {SHORTEST_SECRET} characters or more"
+            )
+        return Owner()
 
     def classify(self, images: list[dict], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
         """The most probable classes of each uploaded picture. `checkpoint` is a shipped name or a run's id."""

@@ -11,7 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ..architecture import ResNetSpec
+from ..datasets import DATASETS
 from ..errors import LabError
+from ..runs.config import RunConfig
 from ..runs.store import Run
 from .page import Lab
 from .run_table import COLOURS
@@ -20,7 +23,9 @@ from .words import accuracy, dataset_title, length_words, model_title
 
 AXES = ("params", "steps", "seconds")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FLOOR = 380, 260, 40, 12, 10, 220
-FIELDS = ("run", "title", "by", "model", "data", "recipe", "length", "params", "steps", "seconds", "validation_accuracy")
+FIELDS = (
+    "run", "title", "by", "model", "data", "recipe", "length", "params", "steps", "seconds", "validation_accuracy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,7 @@ def _entry(run: Run, is_mine: bool) -> Entry | None:
         config, status, history = run.config, run.status(), run.history()
         if status.state != "finished" or history.best is None:
             return None
-        classes = len(history_classes(config.data))
-        params = parameters(config.spec.adapted(num_classes=classes) if classes else config.spec)
+        params = parameters(_as_trained(config))
     except LabError:
         return None
     return Entry(
@@ -82,14 +86,16 @@ def _entry(run: Run, is_mine: bool) -> Entry | None:
     )  # fmt: skip
 
 
-def history_classes(data: str) -> Sequence[str]:
-    from ..datasets import DATASETS
-
-    return DATASETS[data].classes if data in DATASETS else ()
+def _as_trained(config: RunConfig) -> ResNetSpec:
+    """The network with the channels and classes of its data, as far as they are known by name."""
+    data = DATASETS.get(config.data)
+    if data is None:
+        return config.spec
+    return config.spec.adapted(num_classes=len(data.classes), in_channels=data.shape[0])
 
 
 @functools.lru_cache(maxsize=256)
-def parameters(spec: object) -> int:
+def parameters(spec: ResNetSpec) -> int:
     """Of the network as it was trained; counted on the meta device, once for each."""
     from ..layers import layer_table
 
@@ -206,13 +212,22 @@ def _about(entry: Entry) -> str:
 
 
 def _table(found: Sequence[Entry]) -> str:
-    heads = "".join(f"<th scope='col'>{escape(say(f'class.{c}'))}</th>" for c in ("data", "length", "model", "by"))
-    heads += "".join(f"<th class='number' scope='col'>{escape(say(f'class.{c}'))}</th>" for c in ("validation", "steps", "of"))
-    rows = "".join(
-        f"<tr{' class=mine' if e.is_mine else ''}><td>{escape(dataset_title(e.data))}</td><td>{escape(e.length)}</td>"
-        f"<td>{escape(e.name)}</td><td>{escape(say('class.mine') if e.is_mine else e.by or say('class.nobody'))}</td>"
-        f"<td class='number'>{accuracy(e.validation)}</td><td class='number'>{e.steps:,}</td><td class='number'>{n}</td></tr>"
-        for e, n in best_of(found)
+    names = [say(f"class.{column}") for column in ("data", "length", "model", "by", "validation", "steps", "of")]
+    heads = "".join(
+        f"<th{_number(i)} scope='col'>{escape(name[:1].upper() + name[1:])}</th>" for i, name in enumerate(names)
     )
-    title = escape(say("class.best"))
-    return f"<h3>{title}</h3><div class='sideways'><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    rows = "".join(_best_row(entry, count) for entry, count in best_of(found))
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<h3>{escape(say('class.best'))}</h3><div class='sideways'>{table}</div>"
+
+
+def _best_row(entry: Entry, count: int) -> str:
+    by = say("class.mine") if entry.is_mine else entry.by or say("class.nobody")
+    words = [dataset_title(entry.data), entry.length, entry.name, by]
+    words += [accuracy(entry.validation), f"{entry.steps:,}", f"{count:,}"]
+    cells = "".join(f"<td{_number(i)}>{escape(word)}</td>" for i, word in enumerate(words))
+    return f"<tr{' class=mine' if entry.is_mine else ''}>{cells}</tr>"
+
+
+def _number(column: int) -> str:
+    return " class='number'" if column > 3 else ""

@@ -7,6 +7,7 @@ import inspect
 import logging
 import secrets
 from collections.abc import Callable
+from html import escape
 from typing import Any, NoReturn
 
 import gradio as gr
@@ -47,7 +48,8 @@ def refuse(error: Exception) -> NoReturn:
     """Raises: gr.Error with the sentence for this failure."""
     if isinstance(error, gr.Error):
         raise error
-    raise gr.Error(sentence(error), title=say("error.title"), print_exception=False) from error
+    told = escape(sentence(error), quote=False)  # Gradio's notices are HTML
+    raise gr.Error(told, title=say("error.title"), print_exception=False) from error
 
 
 def sentence(error: Exception) -> str:

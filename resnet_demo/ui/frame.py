@@ -27,31 +27,27 @@ from .words import accuracy, clock_words, dataset_title, model_title
 WHO = Path(__file__).with_name("who.js")
 # The hand's fields that stand in the address, under the words they have there.
 KEPT = {"model": "model", "dataset": "data", "checkpoint": "checkpoint", "run": "run", "compare": "compare"}
-# `lang` is left out of links: it belongs to the reader. -> [hand, who, wish]; controls that the link hides are hidden.
-READ_ADDRESS = (
-    "() => {"
-    + READ_WHO
-    + """
-  const words = new URLSearchParams(window.location.search), hand = {}, wish = {}, kept = %(kept)s;
-  for (const [key, word] of Object.entries(kept)) if (words.get(word)) hand[key] = words.get(word);
-  for (const word of %(settings)s) if (words.get(word)) wish[word] = words.get(word);
-  const hideable = %(hideable)s, hidden = (words.get("hide") || "").split(",").filter(word => Object.hasOwn(hideable, word));
+_NAMES = f"const KEPT = {json.dumps(KEPT)}, SETTINGS = {json.dumps(SETTINGS)}, HIDEABLE = {json.dumps(HIDEABLE)};"
+# -> [hand, who, wish]; controls that the link hides are hidden. `lang` is left out of links: it belongs to the reader.
+READ_ADDRESS = f"() => {{ {_NAMES} {READ_WHO}" + """
+  const words = new URLSearchParams(window.location.search), hand = {}, wish = {};
+  for (const [key, word] of Object.entries(KEPT)) if (words.get(word)) hand[key] = words.get(word);
+  for (const word of SETTINGS) if (words.get(word)) wish[word] = words.get(word);
+  const hidden = (words.get("hide") || "").split(",").filter(word => Object.hasOwn(HIDEABLE, word));
   if (hidden.length) {
     const style = document.createElement("style");
-    style.textContent = hidden.map(word => hideable[word]).join(", ") + " { display: none !important; }";
+    style.textContent = hidden.map(word => HIDEABLE[word]).join(", ") + " { display: none !important; }";
     document.head.append(style);
   }
   return [JSON.stringify(hand), readWho(), Object.keys(wish).length ? JSON.stringify(wish) : ""];
 }"""
-    % {"kept": json.dumps(KEPT), "settings": json.dumps(SETTINGS), "hideable": json.dumps(HIDEABLE)}
-)
-WRITE_ADDRESS = """(text) => {
+WRITE_ADDRESS = f"(text) => {{ {_NAMES}" + """
   let hand; try { hand = JSON.parse(text); } catch { return; }
   const address = new URL(window.location.href);
-  for (const [key, word] of Object.entries(%s))
+  for (const [key, word] of Object.entries(KEPT))
     if (hand[key]) address.searchParams.set(word, hand[key]); else address.searchParams.delete(word);
   window.history.replaceState(window.history.state, "", address);
-}""" % json.dumps(KEPT)  # noqa: UP031
+}"""
 # A frame on somebody else's page, or plain http, may refuse the clipboard: the old way works there.
 COPY_LINK = """async () => {
   const address = window.location.href;
@@ -90,7 +86,7 @@ def foot() -> None:
 
 
 def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
-    """The address gives the hand on load, the browser who it is; every change of the hand goes to the bar and to the address."""
+    """The address gives the hand on load, the browser who it is; changes of the hand go to the bar and the address."""
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     said = [page.hand, page.who, page.wish]
 

@@ -109,4 +109,3 @@ def settings_link(config: RunConfig) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-

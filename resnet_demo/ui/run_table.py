@@ -68,11 +68,13 @@ class RunTable:
         first = f"<th class='tick' scope='col'><span class='sr-only'>{escape(say('train.col_tick'))}</span></th>"
         body = f"<thead><tr>{first}{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
         is_mixed = " class='mixed'" if switch else ""
-        return f"<div class='runs-head'>{title}{switch}</div>{help_line}<div class='sideways'><table{is_mixed}>{body}</table></div>"
+        table = f"<div class='sideways'><table{is_mixed}>{body}</table></div>"
+        return f"<div class='runs-head'>{title}{switch}</div>{help_line}{table}"
 
 
 def mine_of(lab: Lab, who: str, request: gr.Request | None) -> Callable[[Run], bool]:
     """Whether a run is this visitor's; the teacher's token makes nobody's runs the teacher's own."""
+
     def is_mine(run: Run) -> bool:
         try:
             return lab.scheduler.is_owner(run, acting(lab, who, request, run))

@@ -25,9 +25,11 @@ QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed")  # by a link, beside model and data
 COPY_SETTINGS = """(model, data, length, amount, recipe, lr, batch, augment, seed) => {
   const address = new URL(window.location.href), kind = /^[0-9]+$/.test(length) ? "seconds" : length;
-  const said = {model, data, recipe, [kind]: kind === "seconds" ? length : amount, batch, lr, augment: augment.join(","), seed};
-  const hide = address.searchParams.get("hide");
-  address.search = "?" + new URLSearchParams(Object.entries(said).filter(([, value]) => value !== null && value !== ""));
+  const said = {
+    model, data, recipe, [kind]: kind === "seconds" ? length : amount, batch, lr, augment: augment.join(","), seed,
+  }, hide = address.searchParams.get("hide");
+  const words = Object.entries(said).filter(([, value]) => value !== null && value !== "");
+  address.search = "?" + new URLSearchParams(words);
   if (hide) address.searchParams.set("hide", hide);
   const text = address.href, old = () => {
     const field = Object.assign(document.createElement("textarea"), {value: text, readOnly: true});

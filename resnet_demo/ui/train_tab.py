@@ -8,11 +8,11 @@ from typing import Any
 import gradio as gr
 
 from .acts import Acts
-from .overlay import Overlay
 from .failures import guarded
 from .forms import TrainForm
 from .frame import holding
 from .hand import Hand
+from .overlay import Overlay
 from .page import Page
 from .run_table import RunTable, mine_of
 from .strings import label, say

@@ -37,7 +37,7 @@ const readWho = () => {
 
 @dataclass(frozen=True)
 class Who:
-    """What the browser says of its visitor. `secret` proves who it is and is never kept here; `token` is a teacher's."""
+    """What the browser says of its visitor. `secret` proves who it is, never kept here; `token` is a teacher's."""
 
     secret: str = ""
     name: str = ""
