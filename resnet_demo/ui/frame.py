@@ -122,7 +122,7 @@ def _known_hand(lab: Lab, text: str, owner: Owner) -> str:
     if not hand.run and not hand.checkpoint and not hand.compare:
         own = [run.id for run in lab.scheduler.runs_of(owner)[:1]] + [place.run_id for place in lab.scheduler.line()]
         hand = hand.with_(run=own[0]) if own else hand
-    if hand.run and '"model"' not in text:
+    if hand.run and not ('"model"' in text or '"dataset"' in text):
         with contextlib.suppress(LabError):
             return holding(lab, hand, hand.run).to_json()
     return hand.to_json()

@@ -19,6 +19,8 @@ MEGABYTE = 1e6
 def status_words(status: Status, history: History, *, place: Place | None, is_stopping: bool) -> str:
     """One line: what the run is doing and how long it will take, or how it ended."""
     if status.state == "queued":
+        if place is not None and place.place == 0:
+            return say("train.starting")
         if place is None or place.wait_seconds is None:
             return say("train.queued", place=place.place if place else 1)
         return say("train.queued_wait", place=place.place, wait=seconds_words(place.wait_seconds))

@@ -82,12 +82,12 @@ def _wire_start(page: Page, parts: FormParts) -> None:
     lab, names = page.lab, list(parts.controls)
 
     def begin(request: gr.Request, hand: str, who: str, *values: Any) -> str:
-        said = Who.of(who)
-        config = TrainForm(**dict(zip(names, values))).config(said.owner(request))
+        said, form = Who.of(who), TrainForm(**dict(zip(names, values)))
+        config = form.config(said.owner(request))
         run = lab.scheduler.submit(config, join=lab.classroom.joins, token=said.token)
         if run.config.created != config.created or run.config.owner != config.owner:
             gr.Info(say("train.joined"), duration=8)
-        return Hand.of(hand).with_(run=run.id).to_json()
+        return Hand.of(hand).with_(run=run.id, model=form.model, dataset=form.dataset).to_json()
 
     inputs = [page.hand, page.who, *parts.controls.values()]
     started = parts.start.click(guarded(begin), inputs, page.hand, **CONTROL)

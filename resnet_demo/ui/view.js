@@ -138,7 +138,7 @@ function update(view) {
 }
 function offer(view) {
   const can = what => view.acts.includes(what);
-  show(stop, can("stop") && view.mine); say(stop, view.state === "queued" ? words.leave : words.stop);
+  show(stop, can("stop") && view.mine); say(stop, view.is_waiting ? words.leave : words.stop);
   stop.disabled = view.is_stopping;
   show(resume, can("resume") && view.mine); show(test, can("test") && view.mine); show(remove, can("delete") && view.mine);
   show(rename, can("rename") && view.mine && renaming.hidden); show(more, can("more")); show(again, can("again")); show(half, view.half);

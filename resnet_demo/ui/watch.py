@@ -94,6 +94,7 @@ class Watch:
             "ending": ending_words(status, history, config.data),
             "log": "\n".join(run.last_log_lines(LOG_LINES)) if status.state == "failed" else "",
             "is_active": status.is_active,
+            "is_waiting": place is not None and place.place > 0,
             "is_stopping": is_stopping,
             "can_classify": not status.is_active and run.checkpoint() is not None,
             "is_plain": config.spec.is_plain,
@@ -137,8 +138,8 @@ def nothing(title: str = "") -> dict[str, Any]:
     title = title or say("train.empty_title")
     return {
         "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title,
-        "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False, "is_stopping": False,
-        "can_classify": False, "is_plain": False, "facts": "", "name": title, "named": "", "mine": False, "acts": [],
+        "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False,
+        "is_waiting": False, "is_stopping": False, "can_classify": False, "is_plain": False, "facts": "", "name": title, "named": "", "mine": False, "acts": [],
         "half": 0, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
 
