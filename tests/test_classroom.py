@@ -148,3 +148,15 @@ def test_one_slot_for_each_card(monkeypatch):
     assert cards() == ("3", "GPU-4f")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert cards() == ("",)
+
+
+@pytest.mark.slow
+def test_half_a_minute_of_a_lesson(tmp_path):
+    """Forty visitors at once. How quick it is, is measured by hand: here neighbours may be busy."""
+    pytest.importorskip("psutil")
+    from benchmarks.classroom import measure
+
+    _, result, notes = measure(40, 30, seed=1, home=tmp_path, compares_speed=False)
+    assert not notes.errors, notes.errors[:5]
+    assert (result["lost"], result["failed"], result["stopped_by_others"]) == (0, 0, 0)
+    assert result["reads"] > 200 and result["runs"] > 5

@@ -6,25 +6,20 @@ import contextvars
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
-from tiny_runs import comparable, ended, make_pictures, tiny_config, wait_until
+from tiny_runs import ended, make_pictures, tiny_config, wait_until
 
+from benchmarks.kill_test import Tally, kill_and_resume
 from resnet_demo.checkpoint import open_checkpoint
 from resnet_demo.events import Step
 from resnet_demo.recipes import Length
-from resnet_demo.runs.execute import execute
 from resnet_demo.runs.executors import ProcessExecutor
 from resnet_demo.runs.scheduler import Scheduler
-from resnet_demo.runs.status import Status
 from resnet_demo.runs.store import Run, RunStore
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -176,74 +171,10 @@ def test_a_worker_that_cannot_even_start_is_told(home, pictures):
     assert run.status().state == "failed" and "--no-such-option" in "\n".join(run.last_log_lines())
 
 
-SERVER = """
-import sys, time
-from pathlib import Path
-from resnet_demo.runs.executors import ProcessExecutor
-from resnet_demo.runs.scheduler import Scheduler
-from resnet_demo.runs.store import RunStore
-home = Path(sys.argv[1])
-store = RunStore(home / "runs")
-scheduler = Scheduler(store, ProcessExecutor(home, spare_delay_seconds=3600))
-scheduler.recover()
-for run in store.runs():
-    if run.why_not_resume() is None:
-        scheduler.resume(run.id)
-time.sleep(3600)
-"""
-
-
-def kill_and_resume(home: Path, pictures: Path, kills: int, seed: int) -> None:
-    """A real run under a real server, both killed at random moments; then everything is as if nothing had happened."""
-    config = tiny_config(pictures, length=Length(steps=400))
-    whole = Run.create(home / "whole", config)
-    expected = list(execute(whole))
-    run = RunStore(home / "runs").create(config)
-    run.set_status(Status("queued", ticket=1))
-    chance, shown = random.Random(seed), []
-    for kill in range(kills):
-        with server_on(home) as server:
-            target = run.history().step + chance.randint(1, 300 // kills)
-            wait_until(lambda target=target: run.history().step >= target, 120)
-            if kill % 2:
-                while not any(run.path.glob(".*.part")):  # in the middle of a save
-                    assert run.status().state == "running"
-            shown, pid = list(run.events()), run.status().pid
-            victims = [victim for victim in (server.pid, pid) if victim]
-            for victim in chance.sample(victims, len(victims)):
-                with suppress(ProcessLookupError):
-                    os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: not run.is_held(), 10)
-        assert list(run.events())[: len(shown)] == shown
-        for path in run.path.glob("*.safetensors"):
-            load_file(path)
-    with server_on(home):
-        wait_until(lambda: run.status().state == "finished", 120)
-    assert list(run.events())[: len(shown)] == shown
-    assert comparable(run.events()) == expected
-    for name in ("best", "last", "resume"):
-        one, other = load_file(run.path / f"{name}.safetensors"), load_file(whole.path / f"{name}.safetensors")
-        assert all(torch.equal(value, other[key]) for key, value in one.items())
-
-
-@contextmanager
-def server_on(home: Path):
-    server = subprocess.Popen([sys.executable, "-c", SERVER, str(home)], env={**os.environ, "PYTHONPATH": str(PROJECT)})
-    try:
-        yield server
-    finally:
-        server.kill()
-        server.wait()
-
-
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_server_and_worker_killed_at_random_moments(tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET_DEMO_HOME", str(tmp_path))
-    kill_and_resume(tmp_path, make_pictures(tmp_path / "pictures.zip"), kills=1, seed=1)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
-def test_killed_again_and_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESNET_DEMO_HOME", str(tmp_path))
-    kill_and_resume(tmp_path, make_pictures(tmp_path / "pictures.zip"), kills=5, seed=2)
+    config, tally = tiny_config(make_pictures(tmp_path / "pictures.zip"), length=Length(steps=200)), Tally()
+    kill_and_resume(tmp_path, config, kills=3, chance=random.Random(2), tally=tally)
+    assert tally.kills == 3
