@@ -133,6 +133,7 @@ class RunFinished(TrainEvent):
 EVENTS: dict[str, type[TrainEvent]] = {
     kind.event: kind for kind in (RunStarted, Step, Validation, Epoch, CheckpointDue, RunResumed, RunFinished)
 }
+FIELDS = {kind: frozenset(f.name for f in fields(kind)) for kind in EVENTS.values()}
 
 
 def from_dict(values: dict[str, Any]) -> TrainEvent:
@@ -143,7 +144,7 @@ def from_dict(values: dict[str, Any]) -> TrainEvent:
     kind = EVENTS.get(values.get("event", ""))
     if kind is None:
         raise ValueError(f"unknown event {values.get('event')!r}")
-    known = {f.name for f in fields(kind)}
+    known = FIELDS[kind]
     try:
         return kind(**{name: _number(name, value) for name, value in values.items() if name in known})
     except TypeError as error:
