@@ -98,7 +98,8 @@ def _wire_own(page: Page, parts: dict[str, Any], refusal: gr.HTML) -> None:
     texts = [parts[name] for name in ("blocks", "widths", "classes")]
     triggers = [parts[name].input for name in ("block", "stem", "shortcut")]
     triggers += [event for text in texts for event in (text.submit, text.blur)]
-    gr.on(triggers, guarded(own.take), [page.hand, *parts.values()], [page.hand, refusal], **QUIET)
+    inputs, outputs = [page.hand, *parts.values()], [page.hand, refusal]
+    gr.on(triggers, guarded(own.take), inputs, outputs, trigger_mode="always_last", **QUIET)
     page.hand.change(lambda: "", None, refusal, **QUIET)
 
 
