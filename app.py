@@ -74,6 +74,7 @@ def classroom(options: argparse.Namespace) -> Classroom:
 
 def main() -> None:
     options = parse_arguments()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: its threads wait without spinning
     if options.data_home:
         os.environ["RESNET_DEMO_HOME"] = options.data_home
     with contextlib.suppress(ImportError):

@@ -127,6 +127,23 @@ def test_no_run_longer_than_the_lab_allows(make):
         scheduler.submit(config(length=Length(seconds=61)))
 
 
+def test_nor_by_asking_for_steps_instead(make):
+    scheduler = make(Limits(longest_seconds=60))
+    scheduler.submit(config(length=Length(steps=100)))
+    for length in (Length(steps=10_000_000), Length(epochs=5000)):
+        with pytest.raises(InvalidOption, match="at most 60"):
+            scheduler.submit(config(length=length))
+    scheduler = make(Limits(longest_seconds=60), teacher_token="chalk")
+    assert scheduler.submit(config(length=Length(epochs=5000)), token="chalk")
+
+
+def test_a_run_being_stopped_is_not_joined(make):
+    scheduler = make()
+    run = scheduler.submit(config(ADA))
+    scheduler.stop(run.id, ADA)
+    assert scheduler.submit(config(BOB), join=True) is not run
+
+
 def test_the_same_training_may_be_joined(make):
     scheduler = make(Limits(per_person=1))
     run = scheduler.submit(config(ADA))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..datasets import DATASETS
+from ..errors import LabError
 from .classroom import OVERHEAD_SECONDS
 from .config import RunConfig
 from .folder import Run
 from .store import RunStore
 
 RUNS_LOOKED_AT = 50
+SLOW_MACS_A_SECOND = 3e10  # of training on two cores without any help for bf16
 LONGEST_GPU_SECONDS = 100.0  # for runs in steps; ZeroGPU refuses visitors who ask for more than about 120 s
 
 
@@ -30,9 +32,11 @@ class Estimates:
         return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
 
     def training_seconds(self, config: RunConfig) -> float | None:
-        """How long its training alone will take."""
-        whole = self.seconds(config)
-        return config.length.seconds or (None if whole is None else whole - OVERHEAD_SECONDS)
+        """How long its training alone will take, guessed from its arithmetic where nothing like it was trained here."""
+        if config.length.seconds is not None:
+            return config.length.seconds
+        pictures = _pictures(config)
+        return None if pictures is None else pictures / (self._speed(config) or guessed_speed(config))
 
     def waits(self, training: list[Run], waiting: list[Run], slots: int) -> list[float | None]:
         """Seconds until each waiting run begins, and at the end those until a newcomer would."""
@@ -65,6 +69,19 @@ class Estimates:
         finished = run.history().finished
         if finished and finished.images_per_second:
             self._speeds[run.config.spec.name] = finished.images_per_second
+
+
+def guessed_speed(config: RunConfig) -> float:
+    """Pictures a second of training on a slow machine, forward and backward."""
+    from ..layers import layer_table
+
+    channels, *size = DATASETS[config.data].shape if config.data in DATASETS else config.spec.input
+    side = config.recipe.resize
+    try:
+        table = layer_table(config.spec.adapted(in_channels=channels), (channels, *([side, side] if side else size)))
+    except LabError:
+        table = layer_table(config.spec)
+    return SLOW_MACS_A_SECOND / (3 * table.total_macs)
 
 
 def gpu_seconds(path: str, task: str = "train") -> int:

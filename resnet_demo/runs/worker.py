@@ -25,6 +25,7 @@ BELOW_NORMAL_PRIORITY_CLASS = 0x4000
 
 def main() -> None:
     arguments = _arguments()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal reaches this process too
     lower_priority()
     commands: queue.Queue[dict[str, Any]] = queue.Queue()
