@@ -23,6 +23,8 @@ from .words import dataset_title, model_title, seconds_words
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed")  # by a link, beside model and data
+# In the browser alone: whoever clicks Start at once gets what is in hand, however slow the server is.
+MIRROR = "(text) => { const hand = JSON.parse(text); return [hand.model, hand.dataset]; }"
 COPY_SETTINGS = """(model, data, length, amount, recipe, lr, batch, augment, seed) => {
   const address = new URL(window.location.href), kind = /^[0-9]+$/.test(length) ? "seconds" : length;
   const said = {
@@ -138,7 +140,8 @@ def wire_form(page: Page, parts: FormParts) -> None:
     form = parts.controls
     for field in ("model", "dataset"):
         form[field].input(guarded(_take(field)), [page.hand, form[field]], page.hand, **QUIET)
-    page.hand.change(guarded(_mirror), page.hand, [form["model"], form["dataset"], parts.strip], **QUIET)
+    page.hand.change(None, page.hand, [form["model"], form["dataset"]], js=MIRROR, **QUIET)
+    page.hand.change(guarded(lambda hand: strip_html(Hand.of(hand).dataset)), page.hand, parts.strip, **QUIET)
     form["length"].input(guarded(_ask_amount), form["length"], form["amount"], **QUIET)
     details = [form["recipe"], form["lr"], form["batch_size"], form["augment"]]
     form["recipe"].input(guarded(_fill_recipe), form["recipe"], details, **QUIET)
@@ -195,11 +198,6 @@ def _take(field: str) -> Any:
         return Hand.of(hand).with_(**{field: value}).to_json()
 
     return take
-
-
-def _mirror(hand: str) -> tuple[str, str, str]:
-    held = Hand.of(hand)
-    return held.model, held.dataset, strip_html(held.dataset)
 
 
 def _ask_amount(length: str) -> dict[str, Any]:

@@ -120,7 +120,8 @@ def _wire_runs(page: Page, parts: FormParts, view: gr.HTML, table: RunTable, run
         return _choose(page, hand, event.run)
 
     def turn(hand: str, who: str, request: gr.Request) -> tuple[str, str]:
-        line = line_words(lab, Who.of(who).owner(request))
+        said = Who.of(who)
+        line = line_words(lab, None if lab.scheduler.is_teacher(said.token) else said.owner(request))
         return f"<p>{line}</p>", table.html(Hand.of(hand), mine_of(lab, who, request))
 
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)

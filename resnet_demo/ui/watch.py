@@ -139,7 +139,8 @@ def nothing(title: str = "") -> dict[str, Any]:
     return {
         "version": title, "key": title, "turn": "", "run": "", "state": "empty", "title": title,
         "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False,
-        "is_waiting": False, "is_stopping": False, "can_classify": False, "is_plain": False, "facts": "", "name": title, "named": "", "mine": False, "acts": [],
+        "is_waiting": False, "is_stopping": False, "can_classify": False, "is_plain": False, "facts": "",
+        "name": title, "named": "", "mine": False, "acts": [],
         "half": 0, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
 
