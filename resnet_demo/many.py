@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
 MOST_PICTURES = 5_000
+MOST_BYTES = 100_000_000  # of all views together
 Progress = Callable[[str, "float | None"], None]
 
 
@@ -53,10 +55,9 @@ def read_many(
     """
     with ExitStack() as stack:
         entries = [entry for source in sources for entry in _entries(*source, stack)]
-        if len(entries) > MOST_PICTURES:
-            raise ArchiveRefused(
-                path=sources[0][1], why=f"these are {len(entries):,} pictures, more than {MOST_PICTURES:,}"
-            )
+        most = min(MOST_PICTURES, MOST_BYTES // prod(checkpoint.shape))
+        if len(entries) > most:
+            raise ArchiveRefused(path=sources[0][1], why=f"these are {len(entries):,} pictures, more than {most:,}")
         names, views, refused = _views(checkpoint, entries, fit, invert, progress)
     if not views:
         why = f"none of its pictures can be read. {refused[0]}" if refused else "there are no pictures in it"

@@ -12,12 +12,13 @@ from PIL import Image
 
 from ..datasets import DATASETS
 from ..errors import LabError
+from ..explain import grad_cam
 from ..pictures import Source, open_picture
-from ..predict import classify
+from ..predict import classify, view_for
 from ..specs import is_model
-from . import answers, confusion, examples, gradebook, shelf
+from . import answers, confusion, examples, gradebook, heat, shelf
 from .hand import Hand
-from .markup import alert, quiet, send
+from .markup import alert, quiet, send, sent
 from .page import Lab
 from .strings import label, say
 
@@ -43,6 +44,8 @@ class Handlers:
         held = Hand.of(hand)
         entry = _or_none(lambda: shelf.chosen(self.lab, held))
         choices = shelf.choices(self.lab, held.lang)
+        if entry and entry.key not in [key for _, key in choices]:  # one's own, or a run that is not among the newest
+            choices = [(shelf.label_of(entry, held.lang), entry.key), *choices]
         listed = gr.update(choices=choices, value=entry.key if entry else None)
         sheet = examples.sheet_for(entry.dataset if entry else held.dataset, self.lab.root)
         is_going = entry is not None and entry.state == "running"
@@ -78,7 +81,7 @@ class Handlers:
             entry = shelf.chosen(self.lab, held)
             if entry is None:
                 return quiet(say("classify.no_grades", held.lang))
-            return _figures(entry, gradebook.known(entry), held.lang)
+            return _figures(entry, gradebook.known(entry, self.lab.root), held.lang)
         except LabError as error:
             return alert(str(error))
 
@@ -102,6 +105,20 @@ class Handlers:
         if "of" in asked:  # the figures are on show, and stay, with the cell in hand marked
             return gr.skip(), strip
         return _figures(entry, found.grades, held.lang), strip
+
+    def where(self, picture: Source | None, fit: str, invert: str, hand: str, event: gr.EventData) -> str:
+        """Where in the picture the answer comes from, at the end of the stage that was clicked."""
+        held, asked = Hand.of(hand), sent(event)
+        try:
+            entry = shelf.chosen(self.lab, held)
+            if entry is None or picture is None:
+                return heat.ask_html(held.lang)
+            checkpoint = shelf.opened(entry.path)
+            stage = asked.get("stage") if type(asked.get("stage")) is int else len(checkpoint.model.stages)
+            view = view_for(checkpoint, picture, fit, invert).pixels
+            return heat.heat_html(view, grad_cam(checkpoint, view, stage), checkpoint, held.lang)
+        except LabError as error:
+            return alert(str(error))
 
     def take_example(self, hand: str, event: gr.EventData) -> Image.Image:
         """The picture of the sheet that was clicked."""
@@ -144,12 +161,6 @@ def strip_for(found: gradebook.Answers, asked: dict[str, Any], lang: str) -> str
     right = sum(int(found.labels[index] == found.predicted[index]) for index in chosen)
     heading = say("classify.some_strip", lang, count=len(chosen), right=right)
     return confusion.strip_html(found, chosen, heading, most=confusion.ON_SHEET, lang=lang)
-
-
-def sent(event: gr.EventData) -> dict[str, Any]:
-    """What `send` put on the element that was clicked; whatever else a client may send becomes nothing."""
-    message = (event._data or {}).get("sent") if isinstance(event._data, dict) else None
-    return message if isinstance(message, dict) else {}
 
 
 def _token(asked: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ..predict import FITS, INVERSIONS
-from . import answers, examples, shelf
+from . import answers, bring, examples, heat, shelf
 from .classify_handlers import Handlers
 from .failures import guarded
 from .hand import Hand
@@ -33,11 +33,16 @@ def build(page: Page) -> None:
             picture, eye, sheet = _bring()
         with gr.Column(scale=2, min_width=320, elem_id="classify-says"):
             bars = gr.HTML(js_on_load=LISTEN, elem_id="classify-bars", apply_default_css=False)
+            why = gr.HTML(heat.ask_html(), js_on_load=LISTEN, elem_id="classify-why", apply_default_css=False)
             fit, invert = _radio("fit", FITS), _radio("invert", INVERSIONS)
+    more = gr.Column(elem_id="classify-brings")
     gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
     grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
     strip = gr.HTML(NO_STRIP, js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False)
     do = Handlers(page.lab)
+    with more:
+        bring.build(page, picture, strip, (fit, invert), do)
+    _wire_why(page, do, picture, why, (fit, invert))
     _wire_checkpoint(page, do, checkpoint, newest, sheet)
     _wire_picture(page, do, picture, eye, bars, sheet, strip, (fit, invert), newest)
     _wire_grades(page, do, grades, strip, newest)
@@ -111,6 +116,11 @@ def _wire_picture(
     picture.upload(guarded(do.show_upload), picture, picture, **QUIET)
     sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)
     strip.click(guarded(do.take_from_strip), page.hand, picture, **QUIET)
+
+
+def _wire_why(page: Page, do: Handlers, picture: gr.Image, why: gr.HTML, choices: tuple[gr.Radio, gr.Radio]) -> None:
+    why.click(guarded(do.where), [picture, *choices, page.hand], why, **INFER)
+    gr.on([picture.change, *(choice.input for choice in choices), page.hand.change], heat.ask_html, None, why, **QUIET)
 
 
 def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newest: gr.Button) -> None:

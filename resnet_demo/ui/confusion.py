@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .gradebook import Answers, Grades
 
 LARGEST_MATRIX = 40  # classes; beyond it the commonest confusions are listed instead
-COLUMNS = (("class", "name"), ("n", "number"), ("correct", "number"), ("accuracy", "number"), ("confused", "name"))
+COLUMNS = (
+    ("class", "name"), ("n", "number"), ("correct", "number"), ("accuracy", "number"), ("interval", "number"),
+    ("precision", "number"), ("confused", "name"),
+)  # fmt: skip
 MOST_PAIRS = 30
 MOST_PICTURES = 48
 ON_SHEET = 64
@@ -24,6 +27,9 @@ def grades_html(grades: Grades, lang: str = "en") -> str:
     """The headline, then table and matrix side by side, then the ways to see the pictures."""
     body = f'<div class="tables">{table_html(grades, lang)}{_confusions_html(grades, lang)}</div>'
     asks = "".join(_ask(grades, what, lang) for what in ("mistakes", "some"))
+    if len(grades.classes) <= LARGEST_MATRIX:
+        percent, counts = (escape(say(f"classify.in_{what}", lang)) for what in ("percent", "counts"))
+        asks += f'<button type="button" class="ask" data-swap data-other="{counts}">{percent}</button>'
     return f'{headline_html(grades, lang)}{body}<div class="asks">{asks}</div>'
 
 
@@ -47,7 +53,9 @@ def headline_html(grades: Grades, lang: str = "en") -> str:
 
 def table_html(grades: Grades, lang: str = "en") -> str:
     heads = "".join(
-        f'<th scope="col" class="{kind}">{escape(say(f"classify.th_{what}", lang))}</th>' for what, kind in COLUMNS
+        f'<th scope="col" class="{kind}"><button type="button" data-sort>{escape(say(f"classify.th_{what}", lang))}'
+        "</button></th>"
+        for what, kind in COLUMNS
     )
     rows = "".join(_class_row(grades, index, lang) for index in range(len(grades.classes)))
     caption = escape(say("classify.table_caption", lang))
@@ -65,11 +73,16 @@ def _class_row(grades: Grades, index: int, lang: str) -> str:
         words = escape(say("classify.confused_with", lang, name=grades.classes[found[0]], count=found[1]))
         confused = f'<button type="button" {_ask_for(grades, "cell", true=index, predicted=found[0])}>{words}</button>'
     button = f'<button type="button" {_ask_for(grades, "class", true=index)}>{name}</button>'
-    accuracy = f"{correct / n:.3f}" if n else "–"
-    return (
-        f'<tr><th scope="row">{button}</th><td class="number">{n:,}</td><td class="number">{correct:,}</td>'
-        f'<td class="number">{accuracy}</td><td>{confused}</td></tr>'
-    )
+    low, high = wilson(correct, n)
+    said = sum(row[index] for row in grades.confusion)
+    numbers = (
+        (n, f"{n:,}"), (correct, f"{correct:,}"), (correct / n if n else -1, f"{correct / n:.3f}" if n else "–"),
+        (low if n else -1, f"{low:.3f}–{high:.3f}" if n else "–"),
+        (correct / said if said else -1, f"{correct / said:.3f}" if said else "–"),
+    )  # fmt: skip
+    cells = "".join(f'<td class="number" data-v="{value:.6f}">{words}</td>' for value, words in numbers)
+    often = grades.confusion[index][found[0]] if found else 0
+    return f'<tr><th scope="row">{button}</th>{cells}<td data-v="{often}">{confused}</td></tr>'
 
 
 def _confusions_html(grades: Grades, lang: str) -> str:
@@ -104,9 +117,13 @@ def _cell(grades: Grades, true: int, predicted: int) -> str:
     attributes = _ask_for(grades, "cell", true=true, predicted=predicted)
     stop = 0 if true == predicted == 0 else -1
     return (
-        f'<td role="gridcell" tabindex="{stop}" class="{kind}" style="--s:{strength:.2f}" title="{title}" {attributes}>'
-        f"{count:,}</td>"
+        f'<td role="gridcell" tabindex="{stop}" class="{kind}" style="--s:{strength:.2f}" title="{title}" {attributes} '
+        f'data-other="{_percent(share)}">{count:,}</td>'
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}" if 0 < share < 1 else f"{100 * share:.0f}"
 
 
 def pairs_html(grades: Grades, lang: str = "en") -> str:

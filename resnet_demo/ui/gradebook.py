@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from ..errors import DataUnavailable
 from ..evaluate import align_labels, evaluate
 from ..imagesets import ImageSet, validation_split
 from ..verbs import with_channels
+from . import ledger
 from .page import Lab
 from .shelf import Entry, opened, signature
 from .words import dataset_title
@@ -104,13 +106,40 @@ _lock = threading.Lock()
 _measuring: dict[str, threading.Lock] = {}
 
 
-def known(entry: Entry) -> Grades | None:
-    """The figures without computing anything: from the card where it has a test, else what was measured before."""
+def known(entry: Entry, root: Path | None = None) -> Grades | None:
+    """The figures without computing anything: from the card where it has a test, else what was measured before.
+
+    `root` is where an earlier server may have kept them.
+    """
     card = read_card(entry.path)
     if entry.is_finished and (grades := from_card(card)):
         return grades
-    found = _find(_token(entry))
-    return found.grades if found else None
+    token = _token(entry)
+    found = _find(token)
+    if found:
+        return found.grades
+    kept = ledger.read(root, token) if root and _is_kept(entry) else None
+    return _grades_of(kept[0], token) if kept else None
+
+
+def _is_kept(entry: Entry) -> bool:
+    """Whether the answers are worth a file: those of weights and pictures that stay as they are."""
+    return entry.is_finished and entry.dataset in DATASETS
+
+
+def _grades_of(about: dict[str, Any], token: str) -> Grades:
+    confusion = tuple(tuple(row) for row in about["confusion"])
+    return Grades(about["split"], about["data"], tuple(about["classes"]), confusion, token)
+
+
+def lend(token: str, answers: Answers) -> None:
+    """Keeps answers to pictures that somebody brought, so that clicks on their figures find them."""
+    _keep(token, answers)
+
+
+def forget(token: str) -> None:
+    with _lock:
+        _kept.pop(token, None)
 
 
 def from_card(card: dict[str, Any]) -> Grades | None:
@@ -147,12 +176,17 @@ def measure(lab: Lab, entry: Entry, progress: Progress, token: str = "") -> Answ
 def _measured(lab: Lab, entry: Entry, token: str, progress: Progress) -> Answers:
     checkpoint = opened(entry.path)
     images, title = pictures(lab, entry, checkpoint, progress)
+    labels = align_labels(checkpoint, images)
+    kept = ledger.read(lab.root, token) if _is_kept(entry) else None
+    if kept and len(kept[1]) == len(labels):
+        return Answers(entry.key, _grades_of(kept[0], token), images, labels, *kept[1:])
     evaluation = evaluate(checkpoint, images, progress=lambda share: progress("testing", share))
     confusion = tuple(tuple(row) for row in evaluation.confusion)
     grades = Grades(split_of(entry), title, tuple(checkpoint.classes), confusion, token)
-    return Answers(
-        entry.key, grades, images, align_labels(checkpoint, images), evaluation.predicted, evaluation.confidence
-    )
+    if _is_kept(entry):
+        about = {"split": grades.split, "data": title, "classes": grades.classes, "confusion": confusion}
+        ledger.write(lab.root, token, about, evaluation.predicted, evaluation.confidence)
+    return Answers(entry.key, grades, images, labels, evaluation.predicted, evaluation.confidence)
 
 
 def _find(token: str) -> Answers | None:
@@ -171,7 +205,7 @@ def _keep(token: str, found: Answers) -> None:
 
 def _token(entry: Entry) -> str:
     """Names these weights and the pictures they are judged by."""
-    words = repr((*signature(entry.path), entry.dataset, split_of(entry)))
+    words = repr((ledger.contents(*signature(entry.path)), entry.dataset, split_of(entry)))
     return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 

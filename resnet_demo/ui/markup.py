@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import gradio as gr
     from torch import Tensor
 
 # A click on anything with data-send reaches Python as `sent`. Arrow keys walk a grid, which is one stop for Tab.
@@ -20,6 +21,28 @@ element.addEventListener('click', (event) => {
   element.querySelectorAll('.chosen').forEach((other) => other.classList.remove('chosen'));
   from.classList.add('chosen');
   trigger('click', {sent: JSON.parse(from.dataset.send)});
+});
+element.addEventListener('click', (event) => {  // a head sorts its table; nothing of this reaches Python
+  const head = event.target.closest('[data-sort]');
+  if (!head) return;
+  const th = head.closest('th'), body = th.closest('table').tBodies[0];
+  const up = th.getAttribute('aria-sort') === 'descending';
+  th.parentNode.querySelectorAll('th').forEach((other) => other.removeAttribute('aria-sort'));
+  th.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+  const value = (row) => row.cells[th.cellIndex].dataset.v ?? row.cells[th.cellIndex].textContent;
+  const order = (a, b) => isNaN(a) || isNaN(b) ? b.localeCompare(a) : b - a;
+  [...body.rows].sort((a, b) => (up ? -1 : 1) * order(value(a), value(b))).forEach((row) => body.append(row));
+});
+element.addEventListener('click', (event) => {  // counts or per cent
+  const toggle = event.target.closest('[data-swap]');
+  if (!toggle) return;
+  [toggle, ...element.querySelectorAll('.matrix [data-other]')].forEach((at) => {
+    [at.textContent, at.dataset.other] = [at.dataset.other, at.textContent];
+  });
+});
+element.addEventListener('input', (event) => {
+  const over = element.querySelector('.heat .over');
+  if (over && event.target.type === 'range') over.style.opacity = event.target.value / 100;
 });
 element.addEventListener('keydown', (event) => {
   const from = cell(event.target);
@@ -57,3 +80,9 @@ def alert(sentence: str) -> str:
 
 def quiet(sentence: str) -> str:
     return f'<p class="quiet">{escape(sentence)}</p>'
+
+
+def sent(event: gr.EventData) -> dict[str, Any]:
+    """What `send` put on the element that was clicked; whatever else a client may send becomes nothing."""
+    message = (event._data or {}).get("sent") if isinstance(event._data, dict) else None
+    return message if isinstance(message, dict) else {}

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..checkpoint import Checkpoint, open_checkpoint, read_card, shipped
 from ..errors import LabError, UnknownCheckpoint
 from ..runs.store import Run
+from . import imported
 from .hand import Hand
 from .page import Lab
 from .strings import say
@@ -40,7 +41,7 @@ class Entry:
     @property
     def is_finished(self) -> bool:
         """Whether its test set may be looked at: an unfinished run is judged on validation."""
-        return self.state in ("shipped", "finished")
+        return self.state in ("shipped", "finished", "imported")
 
 
 def entries(lab: Lab) -> list[Entry]:
@@ -48,8 +49,9 @@ def entries(lab: Lab) -> list[Entry]:
     runs = [entry for run in lab.store.runs()[:MOST_RUNS] if (entry := _of_run(run))]
     newest = [entry for entry in runs if entry.state == "finished"][:1]
     going = [entry for entry in runs if entry.state == "running"]
+    own = [entry for key in imported.keys(lab) if (entry := _of_imported(lab, key))]
     rest = [entry for entry in runs if entry not in newest and entry not in going]
-    return [*newest, *going, *(_of_shipped(name, path) for name, path in shipped().items()), *rest]
+    return [*newest, *going, *own, *(_of_shipped(name, path) for name, path in shipped().items()), *rest]
 
 
 def chosen(lab: Lab, hand: Hand) -> Entry | None:
@@ -68,6 +70,8 @@ def find(lab: Lab, key: str) -> Entry:
     """Raises: UnknownCheckpoint."""
     if key in (known := shipped()):
         return _of_shipped(key, known[key])
+    if entry := _of_imported(lab, key):
+        return entry
     with suppress(LabError):
         if entry := _of_run(lab.store.get(key)):
             return entry
@@ -81,6 +85,15 @@ def _of_shipped(name: str, path: Path) -> Entry:
         name, path, "shipped", card["model"], str(card.get("dataset", "")), card.get("step"), test.get("accuracy"),
         created=str(card.get("created", "")),
     )  # fmt: skip
+
+
+def _of_imported(lab: Lab, key: str) -> Entry | None:
+    path = imported.path_of(lab, key)
+    if path is None:
+        return None
+    card = read_card(path)
+    name = str(card.get("name") or "")[:60]
+    return Entry(key, path, "imported", str(card["model"]), str(card.get("dataset", "")), title=name)
 
 
 def _of_run(run: Run) -> Entry | None:

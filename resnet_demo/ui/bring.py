@@ -1,0 +1,197 @@
+"""What else one can bring to the Classify tab: many pictures, a .zip with labels, an address, weights of one's own."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ..brought import fitting_datasets
+from ..checkpoint import has_card, read_card
+from ..datasets import DATASETS
+from ..errors import LabError
+from ..evaluate import evaluate, probabilities
+from ..foreign import read_weights, recognise
+from ..imagesets import ImageSet
+from ..many import Pictures, read_many
+from ..pictures import open_picture
+from ..specs import is_model
+from . import confusion, gradebook, imported, shelf
+from .failures import guarded
+from .hand import Hand
+from .markup import LISTEN, alert, png_address, quiet, send, sent
+from .page import Lab, Page
+from .strings import label, say
+from .web_address import fetch
+
+KEPT_SECONDS = 2900.0
+MOST_SHOWN = 120
+QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+SLOW = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
+INSECURE = "if (!window.isSecureContext) element.querySelector('p').hidden = false;"
+
+
+@dataclass(frozen=True)
+class Bringing:
+    """The handlers of this part of the tab over one lab."""
+
+    lab: Lab
+
+    def from_address(self, address: str) -> Any:
+        """The picture at that address."""
+        return open_picture(fetch(address or ""))
+
+    def many(
+        self, files: Sequence[str] | None, fit: str, invert: str, hand: str, progress: gr.Progress = gr.Progress()
+    ) -> str:
+        """What the checkpoint in hand makes of these files: a class table where folders are labels, else a strip."""
+        held = Hand.of(hand)
+        try:
+            entry = shelf.chosen(self.lab, held)
+            if entry is None or not files:
+                return quiet(say("classify.many_none", held.lang))
+            checkpoint = shelf.opened(entry.path)
+            sources = [(Path(file), Path(file).name) for file in files]
+            found = read_many(checkpoint, sources, fit, invert, lambda what, share: progress(share or 0.0, desc=what))
+            return _many_html(entry, checkpoint, found, sources[0][1], held.lang)
+        except LabError as error:
+            return alert(str(error))
+
+    def look_at(self, file: str | None) -> tuple[str, Any, Any]:
+        """-> (which network the weights are, the networks to choose from, the data sets that fit)"""
+        if not file:
+            return "", gr.update(visible=False), gr.update(visible=False)
+        path = Path(file)
+        try:
+            if has_card(path):
+                card = read_card(path)
+                words = say("classify.own_card", model=str(card["model"]), data=str(card.get("dataset_title") or ""))
+                return quiet(words), gr.update(visible=False), gr.update(visible=False)
+            found = recognise(read_weights(path), path.name)
+        except LabError as error:
+            return alert(str(error)), gr.update(visible=False), gr.update(visible=False)
+        names, fitting = (found.spec.name, *found.alike), fitting_datasets(found.spec)
+        words = say(
+            "classify.own_is", model=found.spec.name, classes=found.spec.num_classes, channels=found.spec.in_channels
+        )
+        if found.alike:
+            words += " " + say("classify.own_alike", others=", ".join(found.alike))
+        listed = [(DATASETS[name].title, name) for name in fitting] + [(label("classify.own_other"), "")]
+        return (
+            quiet(words),
+            gr.update(choices=list(names), value=names[0], visible=len(names) > 1),
+            gr.update(choices=listed, value=listed[0][1], visible=True),
+        )
+
+    def add(self, file: str | None, model: str, dataset: str, classes: str, normalisation: str, hand: str) -> str:
+        """The hand with what was brought in it."""
+        if not file:
+            raise gr.Error(label("classify.own_none"), print_exception=False)
+        names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+        key = imported.take(self.lab, Path(file), dataset or "", model or "", names, normalisation=normalisation)
+        entry = shelf.find(self.lab, key)
+        changes = {"checkpoint": key}
+        changes |= {"model": entry.model} if is_model(entry.model) else {}
+        changes |= {"dataset": entry.dataset} if entry.dataset in DATASETS else {}
+        return Hand.of(hand).with_(**changes).to_json()
+
+
+def _many_html(entry: shelf.Entry, checkpoint: Any, found: Pictures, title: str, lang: str) -> str:
+    token = secrets.token_hex(16)
+    labelled = found.labelled(checkpoint)
+    if labelled is not None:
+        result = evaluate(checkpoint, labelled)
+        counts = tuple(tuple(row) for row in result.confusion)
+        grades = gradebook.Grades("brought", title, tuple(checkpoint.classes), counts, token)
+        answers = gradebook.Answers(entry.key, grades, labelled, labelled.labels, result.predicted, result.confidence)
+        body = confusion.grades_html(grades, lang)
+    else:
+        confidence, predicted = probabilities(checkpoint, found.views).max(1)
+        images = ImageSet(found.views, predicted, tuple(checkpoint.classes))
+        grades = gradebook.Grades("brought", title, tuple(checkpoint.classes), (), token)
+        answers = gradebook.Answers(entry.key, grades, images, predicted, predicted, confidence)
+        body = _plain_strip(found, answers, lang)
+    gradebook.lend(token, answers)
+    timer = threading.Timer(KEPT_SECONDS, gradebook.forget, (token,))
+    timer.daemon = True
+    timer.start()
+    if not found.refused:
+        return body
+    return quiet(say("classify.many_refused", lang, count=len(found.refused), first=found.refused[0])) + body
+
+
+def _plain_strip(found: Pictures, answers: gradebook.Answers, lang: str) -> str:
+    """Pictures without labels: each with its answer, neither right nor wrong."""
+    heading = say("classify.many_strip", lang, count=len(found.names), shown=min(MOST_SHOWN, len(found.names)))
+    figures = "".join(_figure(found, answers, index) for index in range(min(MOST_SHOWN, len(found.names))))
+    return f'<p class="strip-head">{escape(heading)}</p><div class="strip">{figures}</div>'
+
+
+def _figure(found: Pictures, answers: gradebook.Answers, index: int) -> str:
+    said, name = answers.grades.classes[int(answers.predicted[index])], escape(found.names[index][-60:])
+    return (
+        f'<button type="button" title="{name}" {send({"picture": index, "of": answers.grades.token})}>'
+        f'<img src="{png_address(found.views[index])}" alt="{name}"><span>{escape(said)} {answers.confidence[index]:.2f}'
+        f"</span><small>{name}</small></button>"
+    )
+
+
+def _pictures_behind(do: Any) -> Any:
+    """A click on the table of what was brought fills the strip; one on a picture has it classified."""
+
+    def run(hand: str, event: gr.EventData) -> tuple[Any, Any]:
+        if "picture" in sent(event):
+            return gr.skip(), do.take_from_strip(hand, event)
+        return do.show(hand, event, lambda *args, **options: None)[1], gr.skip()
+
+    return run
+
+
+def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio, gr.Radio], do: Any) -> None:
+    """The folded part under the picture: layout, then wiring."""
+    bringing = Bringing(page.lab)
+    gr.HTML(
+        f'<p class="quiet" hidden>{escape(label("classify.insecure"))}</p>',
+        js_on_load=INSECURE,
+        elem_id="classify-insecure",
+    )
+    with gr.Accordion(label("classify.more"), open=False, elem_id="classify-more"):
+        with gr.Row():
+            address = gr.Textbox(label=label("classify.address"), info=label("classify.address_help"), max_lines=1,
+                                 max_length=2000, scale=4, elem_id="classify-address")  # fmt: skip
+            get = gr.Button(label("classify.address_go"), scale=1, min_width=100, elem_id="classify-address-go")
+        files = gr.File(label=label("classify.files"), file_count="multiple", type="filepath", height=140,
+                        elem_id="classify-files")  # fmt: skip
+        gr.HTML(quiet(label("classify.files_help")), apply_default_css=False)
+        many = gr.HTML(js_on_load=LISTEN, elem_id="classify-many", apply_default_css=False)
+        own = gr.File(
+            label=label("classify.own"), file_count="single", type="filepath", height=120, elem_id="classify-own"
+        )
+        which = gr.HTML(elem_id="classify-own-is", apply_default_css=False)
+        network = gr.Dropdown([], label=label("classify.own_network"), visible=False, elem_id="classify-own-network")
+        data = gr.Dropdown([], label=label("classify.own_data"), visible=False, elem_id="classify-own-data")
+        with gr.Accordion(label("classify.own_more"), open=False):
+            classes = gr.Textbox(
+                label=label("classify.own_classes_named"), max_length=20_000, elem_id="classify-own-classes"
+            )
+            scaling = gr.Radio(
+                [(label(f"classify.scale_{name}"), name) for name in ("dataset", "half", "unit", "imagenet")],
+                value="dataset", label=label("classify.own_scale"), elem_id="classify-own-scale",
+            )  # fmt: skip
+        add = gr.Button(label("classify.own_add"), elem_id="classify-own-add")
+    gr.on(
+        [get.click, address.submit], guarded(bringing.from_address), address, picture, show_progress_on=picture, **SLOW
+    )
+    files.upload(guarded(bringing.many), [files, *choices, page.hand], many, **SLOW)
+    files.clear(lambda: "", None, many, **QUIET)
+    page.hand.change(lambda: "", None, many, **QUIET)
+    many.click(guarded(_pictures_behind(do)), page.hand, [strip, picture], **SLOW)
+    own.upload(guarded(bringing.look_at), own, [which, network, data], **SLOW)
+    own.clear(lambda: ("", gr.update(visible=False), gr.update(visible=False)), None, [which, network, data], **QUIET)
+    add.click(guarded(bringing.add), [own, network, data, classes, scaling, page.hand], page.hand, **SLOW)

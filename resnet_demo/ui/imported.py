@@ -1,0 +1,80 @@
+"""Checkpoints that visitors bring: kept under keys nobody can guess, and gone within the hour unless one is alone."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from ..brought import bring, keep
+from ..checkpoint import has_card, open_checkpoint
+from ..errors import CheckpointRefused
+from .page import Lab
+from .who import is_crowd
+
+FOLDER = "imported"
+KEPT_SECONDS = 2900.0
+MOST_KEPT, MOST_BYTES = 200, 4_000_000_000
+_KEY = re.compile(r"imported-[0-9a-f]{32}")
+
+
+def folder(lab: Lab) -> Path:
+    return lab.root / FOLDER
+
+
+def path_of(lab: Lab, key: str) -> Path | None:
+    """The file of that key, or None if the key is none of ours or the file is gone."""
+    path = folder(lab) / f"{key}.safetensors"
+    return path if _KEY.fullmatch(key) and path.is_file() else None
+
+
+def keys(lab: Lab) -> list[str]:
+    """What this lab's owner has brought, newest first; nothing where others can reach the lab."""
+    if is_crowd(lab):
+        return []
+    found = sorted(folder(lab).glob("imported-*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.stem for path in found]
+
+
+def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tuple[str, ...] = (), **how: object) -> str:
+    """The key under which these weights are a checkpoint from now on.
+
+    Raises: CheckpointRefused, UnknownDataset, InvalidOption, DiskFull.
+    """
+    tidy(lab)
+    key = f"imported-{secrets.token_hex(16)}"
+    kept = folder(lab) / f"{key}.safetensors"
+    if has_card(path):
+        open_checkpoint(path)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, kept)
+    else:
+        keep(kept, bring(path, dataset, model, classes, **how))
+    if is_crowd(lab):
+        timer = threading.Timer(KEPT_SECONDS, kept.unlink, kwargs={"missing_ok": True})
+        timer.daemon = True
+        timer.start()
+    return key
+
+
+def tidy(lab: Lab) -> None:
+    """Removes what has had its time, also what an earlier server left.
+
+    Raises: CheckpointRefused where there is no room for more.
+    """
+    if not is_crowd(lab):
+        return
+    left = []
+    for path in folder(lab).glob("imported-*.safetensors"):
+        found = path.stat()
+        if time.time() - found.st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
+        else:
+            left.append(found.st_size)
+    if len(left) >= MOST_KEPT or sum(left) > MOST_BYTES:
+        raise CheckpointRefused(
+            path="This file", why="others have brought so many that there is no room; try again later"
+        )
