@@ -36,7 +36,7 @@ from resnet_demo.specs import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 KILLS_A_RUN = 5
-STEPS = 240
+STEPS = 110
 TINY = replace(MODELS["resnet20"], name="tiny", family="custom", blocks_per_stage=(1, 1, 1), widths=(4, 8, 8),
                stem=replace(MODELS["resnet20"].stem, width=4))  # fmt: skip
 PATIENCE_SECONDS = 300.0
@@ -67,8 +67,11 @@ class Tally:
 
 
 def real_run(seed: int) -> RunConfig:
-    """A small net on the real pictures that ship with the lab, with augmentation, on one thread."""
-    recipe = replace(RECIPES["budget"], batch_size=16, augment=("crop", "flip"))
+    """A small net on the real pictures that ship with the lab, made small, on one thread: ten passes over them.
+
+    It is saved after each pass, so that there are saves to be killed in.
+    """
+    recipe = replace(RECIPES["budget"], batch_size=1024, resize=8, augment=("crop", "flip"))
     config = new_config(TINY, "fashion-mnist-small", recipe, Length(steps=STEPS), seed=seed)
     return replace(config, compute=Compute("cpu", "float32", 1).as_dict())
 
@@ -99,7 +102,7 @@ def _kill(home: Path, run: Run, chance: random.Random, far: int, *, in_save: boo
     """Kills both, in either order, within `far` steps from here.  -> what had been shown by then"""
     with server_on(home) as server:
         target = run.history().step + chance.randint(1, max(1, far))
-        wait_until(lambda: run.history().step >= target, PATIENCE_SECONDS)
+        wait_until(lambda: run.history().step >= target or run.history().finished, PATIENCE_SECONDS)
         pid = run.status().pid
         if in_save and pid:
             _await_save(run)
