@@ -15,6 +15,7 @@ from resnet_demo.ui.forms import TrainForm
 
 pytestmark = [pytest.mark.slow, pytest.mark.ui]
 TABS = ("Model", "Train", "Layers", "Classify")
+HAND = "document.querySelector('#hand textarea, #hand input').value"
 LONG = 180_000  # milliseconds: the machine may be busy
 
 
@@ -29,6 +30,9 @@ def points(page, chart="loss", line="smooth"):
 
 
 def wait_for_points(page, least):
+    """Of a run that somebody started: until the page knows which one is in hand it shows a recorded one."""
+    state = "document.querySelector('#run-view .watch')?.dataset.state"
+    page.wait_for_function(f"{HAND}.startsWith('{{') && {state} !== 'recorded'", timeout=LONG)
     path = "document.querySelector('#run-view .chart.loss path.smooth')?.getAttribute('d') ?? ''"
     failed = "document.querySelector('#run-view .watch')?.dataset.state === 'failed'"
     page.wait_for_function(f"{failed} || (({path}).match(/[ML]/g) ?? []).length >= {least}", timeout=LONG)
