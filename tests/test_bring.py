@@ -132,3 +132,16 @@ def test_an_address_that_leads_inside_is_refused(lab):  # noqa: F811
         with pytest.raises(PictureRefused):
             Bringing(lab).from_address(address)
     assert gr.__version__
+
+
+@pytest.mark.slow
+def test_a_thousand_pictures_together_and_one_by_one(lab):  # noqa: F811
+    """The same answers, and probabilities within 1e-5."""
+    from resnet_demo.evaluate import probabilities
+
+    checkpoint = shelf.opened(write_checkpoint(checkpoints.SHIPPED / "small.safetensors"))
+    images = torch.randint(0, 256, (1000, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
+    together = probabilities(checkpoint, images)
+    singly = torch.cat([probabilities(checkpoint, image[None]) for image in images])
+    assert torch.equal(together.argmax(1), singly.argmax(1))
+    assert float((together - singly).abs().max()) < 1e-5
