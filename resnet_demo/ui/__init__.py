@@ -23,6 +23,7 @@ from .theme import STYLE, theme
 __all__ = ["Lab", "Page", "build_app", "launch_options", "open_lab"]
 
 LOOK_EVERY, OLDEST = 600, 2900  # seconds: an upload is gone within the hour
+MOST_SESSIONS = 300  # page loads that are remembered, a quarter of a megabyte each; those asked for last stay
 LARGEST_UPLOAD = "200mb"
 LARGEST_REQUEST = 210_000_000
 
@@ -76,6 +77,7 @@ def launch_options() -> dict[str, Any]:
         "run_history": False,
         "show_error": False,
         "enable_monitoring": False,
+        "state_session_capacity": MOST_SESSIONS,
         "footer_links": ["api"],
         "max_file_size": LARGEST_UPLOAD,
         "app_kwargs": {"max_body_size": LARGEST_REQUEST, "openapi_url": None},
