@@ -87,7 +87,7 @@ def kill_and_resume(home: Path, config: RunConfig, kills: int, chance: random.Ra
     run.set_status(Status("queued", ticket=1))
     for kill in range(kills):
         left = (config.length.steps or STEPS) - run.history().step
-        shown = _kill(home, run, chance, left // (kills - kill + 1), in_save=kill % 2 == 1, tally=tally)
+        shown = _kill(home, run, chance, left // (kills - kill + 1), in_save=tally.kills % 2 == 1, tally=tally)
         _check_what_is_left(run, shown)
     with server_on(home):
         wait_until(lambda: run.status().state == "finished", PATIENCE_SECONDS)
