@@ -145,3 +145,14 @@ def test_a_thousand_pictures_together_and_one_by_one(lab):  # noqa: F811
     singly = torch.cat([probabilities(checkpoint, image[None]) for image in images])
     assert torch.equal(together.argmax(1), singly.argmax(1))
     assert float((together - singly).abs().max()) < 1e-5
+
+
+def test_gradio_finds_the_event_of_every_click():
+    """It resolves all annotations of a handler, and gives None for the event where one of them has no meaning."""
+    from typing import get_type_hints
+
+    from resnet_demo.ui.bring import _pictures_behind
+
+    for handler in (Handlers.show, Handlers.where, Handlers.take_example, Handlers.take_from_strip):
+        assert get_type_hints(handler)["event"] is gr.EventData
+    assert get_type_hints(_pictures_behind(None))["event"] is gr.EventData

@@ -106,7 +106,8 @@ class Handlers:
             return gr.skip(), strip
         return _figures(entry, found.grades, held.lang), strip
 
-    def where(self, picture: Source | None, fit: str, invert: str, hand: str, event: gr.EventData) -> str:
+    # Gradio finds the event by resolving every annotation, and that of a Source needs numpy's name: hence Any.
+    def where(self, picture: Any, fit: str, invert: str, hand: str, event: gr.EventData) -> str:
         """Where in the picture the answer comes from, at the end of the stage that was clicked."""
         held, asked = Hand.of(hand), sent(event)
         try:
