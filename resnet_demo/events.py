@@ -182,6 +182,7 @@ class History:
     epochs: list[Epoch] = field(default_factory=list)
     finished: RunFinished | None = None
     resumed_at: list[int] = field(default_factory=list)
+    kept: Validation | None = None  # the one whose weights are the run's best
 
     @classmethod
     def of(cls, events: Iterable[TrainEvent]) -> History:
@@ -197,6 +198,9 @@ class History:
             self.validations.append(event)
         elif isinstance(event, Epoch):
             self.epochs.append(event)
+        elif isinstance(event, CheckpointDue):
+            if event.is_best:
+                self.kept = next((v for v in reversed(self.validations) if v.step == event.step), self.kept)
         elif isinstance(event, RunStarted):
             self.started = self.started or event
         elif isinstance(event, RunResumed):
@@ -217,7 +221,9 @@ class History:
 
     @property
     def best(self) -> Validation | None:
-        """The first validation with the highest accuracy."""
+        """The validation whose weights were kept as the best; without checkpoints the first with the highest accuracy."""
+        if self.kept is not None:
+            return self.kept
         finite = [v for v in self.validations if math.isfinite(v.accuracy)]
         return max(finite, key=lambda v: (v.accuracy, -v.step), default=None)
 

@@ -67,6 +67,16 @@ def test_history_knows_the_first_of_the_best_and_how_much_is_done():
     assert history.finished is None and history.resumed_at == [2]
 
 
+def test_best_is_the_validation_whose_weights_were_kept():
+    history = e.History.of(
+        [STARTED, validation(1, 0.8), e.CheckpointDue(1, True), validation(2, 0.7), e.CheckpointDue(2, True)]
+    )
+    assert history.best == validation(2, 0.7)
+    history.add(validation(3, 0.9))
+    history.add(e.CheckpointDue(3, False))
+    assert history.best == validation(2, 0.7)
+
+
 def test_share_done_stays_below_one_until_the_run_has_finished():
     history = e.History.of([STARTED, *(step(number) for number in range(1, 12))])
     assert history.share_done() == 0.99

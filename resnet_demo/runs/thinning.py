@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DiskFull
-from ..events import History, Step, TrainEvent, Validation, replay
+from ..events import CheckpointDue, History, Step, TrainEvent, Validation, replay
 from ..home import write_atomically
 
 MOST_STEPS = 8192
@@ -71,7 +71,8 @@ def write_index(index: Path, log: Path, history: LongHistory, offset: int) -> No
         "fresh": history.fresh,
         "resumed_at": history.resumed_at,
     }
-    events = [history.started, *history.steps, *history.validations, *history.epochs, history.finished]
+    kept = CheckpointDue(history.kept.step, True) if history.kept else None
+    events = [history.started, *history.steps, *history.validations, kept, *history.epochs, history.finished]
     lines = [json.dumps(head), *(event.to_json() for event in events if event is not None)]
     try:
         write_atomically(index, "\n".join(lines) + "\n")

@@ -72,11 +72,15 @@ def _values(event: Step | Validation) -> dict[str, float | None]:
 
 
 def _loss_max(steps: Sequence[Step], validations: Sequence[Validation]) -> float:
-    """Where the loss axis ends: above everything but the tallest twentieth of the raw training losses."""
+    """Where the loss axis ends: above all but the tallest twentieth of the raw training losses and a validation's spike.
+
+    While the rate is high, batch norm's running statistics lag behind the weights, and a validation may come out a hundred
+    times as high as the rest: drawn in full it would flatten every curve.
+    """
     raw = sorted(step.loss for step in steps if math.isfinite(step.loss))
-    high = [raw[math.ceil(0.95 * (len(raw) - 1))]] if raw else []
-    high += [event.loss for event in validations if math.isfinite(event.loss)]
-    return round(1.05 * max(high, default=2.5), DIGITS)
+    losses = [event.loss for event in validations if math.isfinite(event.loss)]
+    usual = max([*(raw[math.ceil(0.95 * (len(raw) - 1))] for _ in raw[:1]), *losses[:1], *losses[-1:]], default=2.5)
+    return round(1.05 * min(max([usual, *losses]), 1.5 * usual), DIGITS)
 
 
 def _means(values: Sequence[float], kept: Sequence[int]) -> list[float | None]:
