@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -241,16 +242,25 @@ def candidates() -> Iterator[ResNetSpec]:
             yield replace(spec, name=f"{spec.name}-projection", shortcut="projection")
 
 
+@lru_cache(maxsize=64)
+def _shapes(spec: ResNetSpec) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's weights and statistics at its natural channels and classes; do not change it."""
+    with torch.device("meta"):
+        state = ResNet(spec).state_dict()
+    return {key: tuple(value.shape) for key, value in state.items() if not key.endswith("num_batches_tracked")}
+
+
 def _match(renamed: dict[str, Tensor], name: str) -> Recognised:
     classes, channels = renamed["fc.weight"].shape[0], renamed["conv1.weight"].shape[1]
     found = {key: tuple(value.shape) for key, value in renamed.items() if not key.endswith("num_batches_tracked")}
     fitting = []
     for spec in candidates():
-        adapted = spec.adapted(num_classes=classes, in_channels=channels)
-        with torch.device("meta"):
-            shapes = {key: tuple(value.shape) for key, value in ResNet(adapted).state_dict().items()}
-        if found == {key: shape for key, shape in shapes.items() if not key.endswith("num_batches_tracked")}:
-            fitting.append(adapted)
+        shapes = dict(_shapes(spec))
+        width, _, *kernel = shapes["conv1.weight"]
+        shapes["conv1.weight"] = (width, channels, *kernel)
+        shapes |= {key: (classes, *shapes[key][1:]) for key in ("fc.weight", "fc.bias") if key in shapes}
+        if found == shapes:
+            fitting.append(spec.adapted(num_classes=classes, in_channels=channels))
     if not fitting:
         raise CheckpointRefused(
             path=name, why=f"it looks like {_description(found)}, which is none of the lab's networks"
