@@ -15,7 +15,7 @@ from resnet_demo.ui.forms import TrainForm
 
 pytestmark = [pytest.mark.slow, pytest.mark.ui]
 TABS = ("Model", "Train", "Layers", "Classify")
-HAND = "document.querySelector('#hand textarea, #hand input').value"
+HAND = "(document.querySelector('#hand textarea, #hand input')?.value ?? '')"  # there is none while a page reloads
 LONG = 180_000  # milliseconds: the machine may be busy
 
 

@@ -52,7 +52,7 @@ def start(page, length="3 min"):
     before = hand(page)["run"]
     page.locator("#train-start").click()
     page.wait_for_function(
-        f"JSON.parse(document.querySelector('#hand textarea, #hand input').value).run !== {json.dumps(before)}",
+        f"JSON.parse(document.querySelector('#hand textarea, #hand input')?.value || '{{}}').run !== {json.dumps(before)}",
         timeout=LONG,
     )
 

@@ -118,6 +118,7 @@ def test_a_network_of_ones_own_travels_in_the_link_and_trains(visitor, expect):
     page.locator("#own-shortcut").get_by_label("1×1 where shapes change (B)").check()
     expect(page.locator("#model-words .python")).to_contain_text(f'build_model("{OWN}")', timeout=LONG)
     expect(page.locator("#own-says .alert")).to_have_count(0)
+    page.wait_for_function("name => decodeURIComponent(location.search).includes(name)", arg=OWN, timeout=LONG)
     page.reload(wait_until="domcontentloaded")
     expect(page.locator("#hand-bar")).to_contain_text("Own ResNet-8", timeout=LONG)
     assert hand(page)["model"] == OWN

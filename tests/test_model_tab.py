@@ -24,6 +24,12 @@ from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.layer_data import size
 
 
+def finished(coroutine):
+    """What it returns, run in a thread of its own: a browser test before may have left this one with a loop."""
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, coroutine).result()
+
+
 def model_of(hand: str) -> str:
     return Hand.of(hand).model
 
@@ -114,14 +120,14 @@ def test_nothing_is_measured_while_a_run_trains_nor_for_a_name_that_is_none():
         lab = Lab()
 
     pool = ThreadPoolExecutor(1)
-    assert "while a run is training" in asyncio.run(measuring.measured_html(FakePage, pool, "resnet152"))
-    assert asyncio.run(measuring.measured_html(FakePage, pool, "../x")) == ""
+    assert "while a run is training" in finished(measuring.measured_html(FakePage, pool, "resnet152"))
+    assert finished(measuring.measured_html(FakePage, pool, "../x")) == ""
 
 
 def test_on_zerogpu_nothing_is_measured_in_this_process(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
     for brief in (False, True):
-        assert "not measured here" in asyncio.run(measuring.measured_html(None, None, "resnet20", brief=brief))
+        assert "not measured here" in finished(measuring.measured_html(None, None, "resnet20", brief=brief))
 
 
 def layers(name: str, *numbers) -> dict:
@@ -212,7 +218,7 @@ def test_files_to_take_along():
 
 def test_taking_along_what_makes_no_sense_gives_nothing():
     def take(*asked):
-        return asyncio.run(layers_tab.take_along(list(asked)))
+        return finished(layers_tab.take_along(list(asked)))
 
     assert take("csv", "resnet20", 1, 28, 28, 7).splitlines()[-1] == "fc,Linear,7,455,448,105x105"
     for asked in (
@@ -242,7 +248,7 @@ def test_ones_own_network_is_put_together_shown_and_taken_along():
     assert picture.count("<svg") == 2 and "Own ResNet-11" in picture
     assert f"build_model(&quot;{OWN}&quot;)" in words and "put together here" in words
     assert layers(OWN)["title"] == "Own ResNet-11" and "class Bottleneck" in layers(OWN)["code"][0][2]
-    assert asyncio.run(layers_tab.take_along(["csv", OWN, 3, 32, 32, 7])).count("\n") > 20
+    assert finished(layers_tab.take_along(["csv", OWN, 3, 32, 32, 7])).count("\n") > 20
     assert own.take(taken, "bottleneck", "1 2", "8 16", "cifar", "projection", 7) == ({"__type__": "update"}, "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 import httpx
@@ -29,7 +30,9 @@ def fetch(address: str, *, verify: Verify = async_validate_url, transport: Trans
     """
     shown = _shown(address)
     try:
-        return asyncio.run(asyncio.wait_for(_fetched(address.strip(), shown, verify, transport), MOST_SECONDS))
+        coming = asyncio.wait_for(_fetched(address.strip(), shown, verify, transport), MOST_SECONDS)
+        with ThreadPoolExecutor(1) as apart:  # a loop of its own, whatever loop the caller's thread may have
+            return apart.submit(asyncio.run, coming).result()
     except (TimeoutError, asyncio.TimeoutError, httpx.TimeoutException):
         raise PictureRefused(picture=shown, why=f"it did not arrive in {MOST_SECONDS:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, UnicodeError, OSError) as error:
