@@ -55,7 +55,7 @@ def test_a_click_on_a_cell_fills_the_strip(visitor, run, expect):
     page.locator("#classify-grades [role=gridcell]:focus").press("Enter")
     expect(page.locator("#classify-strip")).to_contain_text("Trouser taken for T-shirt/top", timeout=LONG)
     expect(page.locator("#classify-grades td.chosen")).to_have_count(1)
-    page.locator("#classify-grades .ask").last.click()
+    page.locator("#classify-grades").get_by_role("button", name="64 pictures").click()
     expect(page.locator("#classify-strip button")).to_have_count(64, timeout=LONG)
     before = page.locator("#classify-eye img").get_attribute("src")
     page.locator("#classify-strip button").nth(3).click()
