@@ -102,6 +102,7 @@ class Visitor:
     server: Server
     problems: list[str] = field(default_factory=list)
     contexts: list[Any] = field(default_factory=list)
+    was_aborted: bool = False
 
     def open(self, words: str = "", *, width: int = 1280, height: int = 900, **options: Any) -> Any:
         """A page that has loaded, at `words` behind the address (such as `?model=plain20`)."""
@@ -119,8 +120,13 @@ class Visitor:
         return page
 
     def _hear(self, message: Any) -> None:
-        if message.type == "error":
+        if message.type == "error" and not self._is_parting(message.text):
             self.problems.append(f"console: {message.text}")
+
+    def _is_parting(self, text: str) -> bool:
+        """Gradio's own client says that the browser aborted its requests when a page is left with answers under way."""
+        self.was_aborted = self.was_aborted or text.startswith("AbortError: signal is aborted")
+        return self.was_aborted and (text.startswith("AbortError") or "Connection errored out" in text)
 
     def _watch(self, request: Any) -> None:
         address = urlsplit(request.url)
