@@ -173,7 +173,7 @@ def new_state(plan: Plan, data: Dataset, world: World = World()) -> TrainState:
         model=model,
         preprocess=fit_preprocess(recipe, images).to(compute.device),
         optimizer=optimizer,
-        generators=_generators(plan, world.rank),
+        generators=_generators(plan),
         images=images.to(compute.device),
         labels=data.train.labels[train_indices].to(compute.device),
         validation_images=data.train.images[scrambled].to(compute.device),
@@ -189,14 +189,11 @@ def _generator(device: str, seed: int) -> Generator:
     return torch.Generator(device=device).manual_seed(seed)
 
 
-def _generators(plan: Plan, rank: int) -> dict[str, Generator]:
-    """One for the order of the pictures and one for each augmentation, so that leaving one out moves no other.
-
-    Processes share the order, and augment their own pictures by random numbers of their own.
-    """
+def _generators(plan: Plan) -> dict[str, Generator]:
+    """One for the order of the pictures and one for each augmentation, so that leaving one out moves no other."""
     generators = {"order": _generator("cpu", plan.seed)}
     for index, name in enumerate(AUGMENT):
-        generators[name] = _generator(plan.compute.device, plan.seed + 1000 * (index + 1) + 100_000 * rank)
+        generators[name] = _generator(plan.compute.device, plan.seed + 1000 * (index + 1))
     return generators
 
 

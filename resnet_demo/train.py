@@ -106,7 +106,8 @@ def next_batch(state: TrainState) -> tuple[Tensor, Tensor]:
     chosen = state.world.share_of(batch).to(state.images.device)
     images, labels = state.images[chosen], state.labels[chosen]
     for name in state.plan.recipe.augment:
-        images = AUGMENT[name](images, state.generators[name])
+        drawn = AUGMENT[name].draw(len(batch), state.generators[name])
+        images = AUGMENT[name].apply(images, state.world.share_of(drawn))
     state.position += len(batch)
     if len(state.images) - state.position < state.smallest_batch:
         state.position = 0

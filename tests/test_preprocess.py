@@ -35,22 +35,27 @@ def test_the_paper_subtracts_the_mean_picture():
     assert torch.allclose(x.mean(0), torch.zeros(3, 10, 10), atol=1e-5)
 
 
+def augmented(name: str, seed: int):
+    before = images()
+    return AUGMENT[name].apply(before, AUGMENT[name].draw(len(before), torch.Generator().manual_seed(seed)))
+
+
 @pytest.mark.parametrize("name", AUGMENT)
 def test_augmentation_follows_its_generator_and_keeps_shape_and_type(name):
-    first, again, other = (AUGMENT[name](images(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (augmented(name, seed) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.shape == images().shape and first.dtype == torch.uint8
 
 
 def test_a_flip_mirrors_about_half_of_the_pictures():
-    before, after = images(), AUGMENT["flip"](images(), torch.Generator().manual_seed(0))
+    before, after = images(), augmented("flip", 0)
     mirrored = [bool((b != a).any()) for b, a in zip(before, after)]
     assert all(torch.equal(a, b.flip(2) if m else b) for a, b, m in zip(after, before, mirrored))
     assert 15 < sum(mirrored) < 35
 
 
 def test_a_crop_is_a_window_of_the_padded_picture():
-    before, after = images(), AUGMENT["crop"](images(), torch.Generator().manual_seed(0))
+    before, after = images(), augmented("crop", 0)
     padded = F.pad(before, (PADDING,) * 4)
     for picture, wide in zip(after, padded):
         windows = [wide[:, y : y + 10, x : x + 10] for y in range(9) for x in range(9)]

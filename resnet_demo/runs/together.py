@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import torch
 
-from ..augment import AUGMENT
 from ..datasets import load_data
 from ..distributed import World
 from ..errors import LabError
-from ..state import TrainState, new_state
+from ..state import new_state
 from ..train import train
 from .config import RunConfig
 from .explain import explain
@@ -26,17 +25,9 @@ def follow(world: World) -> int:
         torch.set_num_threads(plan.compute.threads)
     state = new_state(plan, data, world)
     state.restore(*world.hand_out(None))
-    _be_different(state)
     for _ in train(state):
         pass
     return 0
-
-
-def _be_different(state: TrainState) -> None:
-    """Augments by random numbers of its own: those that came with the state are the first process's."""
-    for index, name in enumerate(AUGMENT):
-        seed = state.plan.seed + 1000 * (index + 1) + 100_000 * state.world.rank + 1_000_003 * state.step
-        state.generators[name].manual_seed(seed)
 
 
 def in_step(world: World, work: Callable[[], int]) -> int:
