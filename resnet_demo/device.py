@@ -68,6 +68,13 @@ def cards() -> tuple[str, ...]:
     return tuple(visible[:count]) or tuple(str(index) for index in range(count))
 
 
+def gpu_memory(device: str) -> int | None:
+    """Bytes that this process has taken of the GPU's memory at most; None on the CPU."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_reserved(device)
+    return torch.mps.driver_allocated_memory() if device == "mps" else None
+
+
 def cpu_count() -> int:
     """Processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .datasets import DATASETS, availability, load_data
-from .errors import ArchiveRefused, BadRequest, InvalidOption
+from .errors import ArchiveRefused, BadRequest, DataUnavailable, InvalidOption
 from .home import runs_dir
 from .recipes import Length, find_recipe
 from .runs.config import Owner, RunConfig, new_config
 from .specs import MODELS, ResNetSpec, find_model
 
 if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
     from .evaluate import Evaluation
     from .imagesets import Dataset, ImageSet
 
@@ -93,6 +94,7 @@ def run_config(
     owner: Owner = Owner(),
     title: str = "",
     parent: str | None = None,
+    gpus: int = 1,
 ) -> RunConfig:
     """What a run is asked to be; whatever is None is the recipe's own.
 
@@ -108,7 +110,7 @@ def run_config(
     source = own_pictures(data) if data else find_spec(dataset).name
     return new_config(
         find_model(model), source, chosen, length, seed=seed, batch_size=batch_size, lr=lr, owner=owner, title=title,
-        parent=parent,
+        parent=parent, gpus=gpus,
     )  # fmt: skip
 
 
@@ -146,7 +148,7 @@ def _evaluate_pictures(
     from .evaluate import evaluate as measure
     from .many import read_many
 
-    opened, path = open_any(checkpoint, dataset, model), Path(own_pictures(pictures))
+    opened, path = open_any(checkpoint, dataset, model, progress), Path(own_pictures(pictures))
     found = read_many(opened, [(path, path.name)], progress=progress or (lambda what, share: None))
     labelled = found.labelled(opened)
     if labelled is None:
@@ -163,13 +165,29 @@ def evaluation(
     from .brought import open_any
     from .evaluate import evaluate as measure
 
-    opened = open_any(checkpoint, dataset, model)
+    opened = open_any(checkpoint, dataset, model, progress)
     source = data or dataset or opened.card.get("dataset")
     if not source:
         raise BadRequest(what="This checkpoint does not say what it was trained on: name the data to test it on.")
+    if not data:
+        _check_testable(opened, str(source))
     loaded = load_test_data(str(source), opened.shape, progress)
     tell = (lambda share: progress("testing", share)) if progress else None
     return str(checkpoint), loaded.name, measure(opened, loaded.test, progress=tell)
+
+
+def _check_testable(checkpoint: Checkpoint, dataset: str) -> None:
+    """Raises: DataUnavailable for ImageNet, ClassesDiffer before anything is loaded or fetched for nothing."""
+    from .evaluate import check_classes
+    from .imagenet import NAME, TITLE
+
+    if dataset == NAME:
+        instead = "Give pictures in folders named after its classes (--pictures)."
+        raise DataUnavailable(
+            dataset=TITLE, why="the lab cannot fetch it, its pictures are not public", instead=instead
+        )
+    if dataset in DATASETS:
+        check_classes(checkpoint, DATASETS[dataset].classes)
 
 
 def load_test_data(source: str, shape: tuple[int, int, int], progress: Progress | None = None) -> Dataset:
@@ -193,8 +211,9 @@ def with_channels(images: ImageSet, channels: int) -> ImageSet:
 
 
 def classify(
-    images: Iterable[str | Path], checkpoint: str, top: int = 5, dataset: str | None = None, model: str | None = None
-) -> list[dict[str, Any]]:
+    images: Iterable[str | Path], checkpoint: str, top: int = 5, dataset: str | None = None, model: str | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
     """The `top` most probable classes of each picture. `dataset` and `model` say what weights from elsewhere are.
 
     Raises: UnknownCheckpoint, CheckpointRefused, PictureRefused, InvalidOption.
@@ -205,11 +224,26 @@ def classify(
     if not 1 <= top <= MOST_TOP:
         raise InvalidOption(option="top", value=top, allowed=f"1 to {MOST_TOP:,}")
     paths = [str(image) for image in images]
-    predictions = predict(open_any(checkpoint, dataset, model), paths, top=top)
+    predictions = predict(open_any(checkpoint, dataset, model, progress), paths, top=top)
     return [
         {"image": path, "top": [{"class": name, "probability": probability} for name, probability in prediction.top]}
         for path, prediction in zip(paths, predictions)
     ]
+
+
+def publish(
+    checkpoint: str, repo: str, *, private: bool = False, dataset: str | None = None, model: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Puts a checkpoint on the Hugging Face Hub, as who HF_TOKEN or the Hub's own login on this machine says.
+
+    Raises: UnknownCheckpoint, CheckpointRefused, BadRequest, PublishFailed.
+    """
+    from .brought import open_any
+    from .publish import publish as put
+
+    done = put(open_any(checkpoint, dataset, model, progress), repo, private=private)
+    return {"checkpoint": checkpoint, "repo": done.repo, "url": done.url, "private": done.is_private}
 
 
 def runs(root: Path | None = None) -> list[dict[str, Any]]:

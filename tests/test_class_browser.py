@@ -107,6 +107,46 @@ def test_nobody_stops_anothers_run_and_the_line_outlives_a_reload(visitor, expec
     expect(ada.get_by_role("button", name="Go on")).to_be_visible()
 
 
+def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visitor, expect):
+    page = visitor.open("?data=fashion-mnist-small")
+    start(page)
+    first = hand(page)["run"]
+    press = lambda name: page.locator("#run-view").get_by_role("button", name=name, exact=True).click()  # noqa: E731
+    is_now = lambda state: expect(view(page)).to_have_attribute("data-state", state, timeout=LONG)  # noqa: E731
+    has_points = "document.querySelector('#run-view .chart.loss path.smooth')?.getAttribute('d')?.length > 20"
+    is_now("running")
+    page.wait_for_function(has_points, timeout=LONG)
+    press("Stop")
+    is_now("stopped")
+    press("Go on")
+    is_now("running")
+    page.wait_for_timeout(1500)
+    press("Stop")
+    is_now("stopped")
+    press("Test it now")
+    expect(page.locator("#run-view .ending")).to_contain_text("Test accuracy 0.", timeout=LONG)
+    press("Rename")
+    page.locator("#run-view .renaming input").fill("<b>my first</b>")
+    page.locator("#run-view .renaming input").press("Enter")
+    expect(page.locator("#run-view h3")).to_contain_text("<b>my first</b>")
+    page.locator("#run-view").get_by_role("button", name="Delete").click()
+    page.locator("#run-view button.sure").click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("The run and its weights are gone")
+    expect(page.locator(f"#run-table [data-run='{first}']")).to_have_count(0)
+
+    short = visitor.open("?data=fashion-mnist-small&model=resnet9-slim&steps=6&batch=64")
+    before = hand(short)["run"]
+    short.locator("#train-start").click()
+    short.wait_for_function(f"JSON.parse(document.querySelector('#hand textarea, #hand input').value).run !== '{before}'")
+    expect(view(short)).to_have_attribute("data-state", "finished", timeout=LONG)
+    parent = hand(short)["run"]
+    short.locator("#run-view .more select").select_option("steps:6")
+    short.locator("#run-view .more button").click()
+    short.wait_for_function(f"JSON.parse(document.querySelector('#hand textarea, #hand input').value).run !== '{parent}'")
+    expect(view(short)).to_have_attribute("data-state", "finished", timeout=LONG)
+    expect(short.locator("#run-view .facts")).to_contain_text("began with an earlier run")
+
+
 def test_runs_laid_over_each_other(visitor, finished, expect):
     residual, plain = finished
     page = visitor.open(f"?run={residual.id}")
@@ -137,6 +177,17 @@ def test_a_run_is_taken_along(visitor, finished, expect):
             page.locator("#run-view .along").get_by_role("button", name=name).click()
         assert Path(download.value.path()).read_bytes().startswith(first), name
         assert download.value.suggested_filename.startswith(finished[0].id)
+
+
+def test_a_recorded_run_is_taken_along_and_done_again(visitor, expect):
+    page = visitor.open("?run=recorded:resnet20-fashion-mnist")
+    page.locator("#run-view .along summary").click()
+    expect(page.locator("#run-view .along pre").first).to_contain_text("train --model resnet20")
+    with page.expect_download() as download:
+        page.locator("#run-view .along").get_by_role("button", name="Metrics").click()
+    assert download.value.suggested_filename == "resnet20-fashion-mnist.csv"
+    page.locator("#run-view").get_by_role("button", name="Same settings").click()
+    expect(page.locator("#train-amount input")).to_have_value("12")
 
 
 def test_a_link_fills_the_form_and_hides_what_it_says(visitor, expect):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
-from resnet_demo.errors import AlreadyInLine, InvalidOption, NotAllowed, OutOfMemory, RunRefused
+from resnet_demo.checkpoint import open_checkpoint
+from resnet_demo.errors import AlreadyInLine, InvalidOption, NotAllowed, OutOfMemory, RunRefused, UnknownRun
 from resnet_demo.events import RunFinished, RunStarted, Step, Validation
 from resnet_demo.recipes import Length
 from resnet_demo.runs.classroom import Classroom
@@ -15,7 +17,7 @@ from resnet_demo.runs.config import Owner
 from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.status import Status
 from resnet_demo.runs.store import RunStore
-from resnet_demo.ui import board
+from resnet_demo.ui import board, recordings
 from resnet_demo.ui.acts import Acts, half_batch, more_lengths, possible_acts
 from resnet_demo.ui.api import Endpoints
 from resnet_demo.ui.forms import TrainForm, length_of, within
@@ -24,9 +26,9 @@ from resnet_demo.ui.links import SETTINGS, form_like, form_of, settings_link
 from resnet_demo.ui.overlay import Overlay
 from resnet_demo.ui.page import Lab
 from resnet_demo.ui.run_table import RunTable, mine_of
-from resnet_demo.ui.take import write
+from resnet_demo.ui.take import Take, taken, write
 from resnet_demo.ui.telling import memory_taken
-from resnet_demo.ui.train_form import length_choices, longest_words
+from resnet_demo.ui.train_form import build_form, length_choices, longest_words
 from resnet_demo.ui.watch import Watch, line_words
 from resnet_demo.ui.who import Who, acting, owner_id
 
@@ -44,6 +46,8 @@ class Still:
         run.set_status(Status("running", task=task))
 
     def stop(self, run): ...
+
+    def kill(self, run): ...
 
     def close(self): ...
 
@@ -217,12 +221,38 @@ def test_ones_own_runs_come_first_and_names_are_escaped(lab):
 
 def test_files_to_take_along(lab, tmp_path):
     run = finished(lab)
-    assert write(run, "csv", tmp_path).read_text().startswith("event,step")
-    assert write(run, "weights", tmp_path).read_bytes() == b"w"
+    assert write(taken(lab, run.id), "csv", tmp_path).read_text().startswith("event,step")
+    assert write(taken(lab, run.id), "weights", tmp_path).read_bytes() == b"w"
     run.last_path.unlink()
     for what, error in (("weights", RunRefused), ("../x", InvalidOption)):
         with pytest.raises(error):
-            write(run, what, tmp_path)
+            write(taken(lab, run.id), what, tmp_path)
+    with pytest.raises(UnknownRun):
+        taken(lab, "recorded:nothing")
+
+
+def test_a_recorded_run_is_taken_along_too(lab, tmp_path):
+    shown = "recorded:resnet20-fashion-mnist"
+    lines = write(taken(lab, shown), "csv", tmp_path).read_text().splitlines()
+    assert len([line for line in lines if line.startswith("step,")]) == recordings.history_of(shown).step
+    assert open_checkpoint(write(taken(lab, shown), "weights", tmp_path)).spec.name == "resnet20"
+    told = json.loads(Take(lab).details([shown]))
+    assert "--model resnet20" in told["command"] and told["link"].startswith("?model=resnet20&data=fashion-mnist")
+
+
+def test_several_gpus_are_offered_where_there_are_several(tmp_path):
+    one, three = make_lab(tmp_path), make_lab(tmp_path)
+    three.scheduler.slots = 3
+    assert not gpus_of(one).visible
+    assert gpus_of(three).visible and [value for _, value in gpus_of(three).choices] == [1, 2, 3]
+    config = TrainForm(gpus=2, length="30").config()
+    assert config.gpus == 2 and "gpus=2" in settings_link(config) and form_like(config).gpus == 2
+    assert not config.same_training(TrainForm(length="30").config())
+
+
+def gpus_of(lab):
+    with gr.Blocks():
+        return build_form(lab).controls["gpus"]
 
 
 def test_the_board_is_made_on_validation_and_safe_to_open(lab, tmp_path, monkeypatch):

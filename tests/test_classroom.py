@@ -99,7 +99,7 @@ class TestTakingAlong:
         assert names["config"].same_training(config)
 
     def test_several_processes(self):
-        assert command_line(CONFIGS[0], 4).startswith("torchrun --nproc-per-node 4 -m resnet_demo train --model")
+        assert command_line(replace(CONFIGS[0], gpus=4)).startswith("torchrun --nproc-per-node 4 -m resnet_demo train --model")
 
     def test_other_peoples_paths_are_not_shown(self, tmp_path):
         config = new_config(MODELS["resnet20"], str(tmp_path / "my; birds.zip"), RECIPES["budget"])
@@ -116,7 +116,7 @@ class TestTakingAlong:
         writer.add(Validation(3, 0.3, float("nan"), 0.5, 10, 0.4))
         writer.add(Epoch(1, 3, 0.5, 0.5, 0.4))
         writer.close()
-        rows = list(csv.DictReader(io.StringIO(metrics_csv(run))))
+        rows = list(csv.DictReader(io.StringIO(metrics_csv(run.events()))))
         assert [row["event"] for row in rows] == ["step", "step", "step", "validation", "epoch"]
         assert rows[1] == {
             "event": "step", "step": "2", "epoch": "0.2", "seconds": "0.2", "loss": "0.5", "accuracy": "0.5",

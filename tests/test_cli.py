@@ -111,6 +111,7 @@ def test_a_bad_request_is_one_sentence_and_exit_code_2(args, sentence, monkeypat
     assert out == "" and len(err.strip().split("\n")) == 1 and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_the_exit_code_and_the_sentence_reach_the_shell(run):
     done = run("layers", "resnet21", check=False)
     assert done.returncode == 2 and done.stderr.startswith("There is no model called") and done.stdout == ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import RECIPE, make_pictures, tiny_config
+from tiny_runs import RECIPE, make_pictures, tiny_config, wait_until
 from torch.nn import functional as F
 
 from resnet_demo.checkpoint import open_checkpoint
@@ -21,8 +21,10 @@ from resnet_demo.datasets import load_data
 from resnet_demo.distributed import World
 from resnet_demo.events import Step
 from resnet_demo.recipes import Length
+from resnet_demo.runs.executors import ProcessExecutor
 from resnet_demo.runs.planning import make_plan
-from resnet_demo.runs.store import Run
+from resnet_demo.runs.scheduler import Scheduler
+from resnet_demo.runs.store import Run, RunStore
 from resnet_demo.state import new_state
 from resnet_demo.train import next_batch, set_lr
 
@@ -46,10 +48,9 @@ def launch(home, *arguments) -> subprocess.Popen:
 
 
 def queued(folder, pictures, **changes) -> Run:
-    """A run in a folder, without augmentation: each process would augment by random numbers of its own."""
-    recipe = replace(RECIPE, augment=())
+    """A run in a folder, at a constant rate, so that one that is given more steps later has the same ones until then."""
     config = tiny_config(pictures, **changes)
-    return Run.create(folder, replace(config, recipe=recipe))
+    return Run.create(folder, replace(config, recipe=replace(RECIPE, schedule="constant", peak_lr=0.05)))
 
 
 def averaged(run: Run, steps: int):
@@ -79,9 +80,31 @@ def test_the_same_weights_as_averaged_halves(tmp_path, pictures):
     assert [event["step"] for event in events if event["event"] == "step"] == list(range(1, STEPS + 1))
     assert [event["event"] for event in events].count("run_finished") == 1
     assert events[-1]["test_accuracy"] is not None
-    ours, theirs = averaged(run, STEPS), open_checkpoint(run.last_path).model
+    close_to(averaged(run, STEPS), open_checkpoint(run.last_path).model, 1e-5)
+
+
+def close_to(ours, theirs, tolerance):
     for (name, one), other in zip(ours.named_parameters(), theirs.parameters()):
-        assert (one - other).abs().max() < 1e-5, name
+        assert (one - other).abs().max() < tolerance, name
+
+
+def test_a_server_with_several_devices_trains_one_run_on_two_of_them(tmp_path, pictures):
+    """Two processes stand in for two GPUs."""
+    store = RunStore(tmp_path / "runs")
+    executor = ProcessExecutor(tmp_path, spare_delay_seconds=600, devices=("0", "1"))
+    scheduler = Scheduler(store, executor, slots=executor.slots)
+    config = replace(tiny_config(pictures, length=Length(steps=STEPS)), gpus=2)
+    config = replace(config, recipe=replace(RECIPE, schedule="constant", peak_lr=0.05))
+    try:
+        scheduler.recover()
+        run = scheduler.submit(config)
+        alone = scheduler.submit(tiny_config(pictures, length=Length(steps=3)))
+        assert scheduler.place(alone.id).place == 1
+        wait_until(lambda: alone.status().state == "finished", 240)
+    finally:
+        scheduler.close()
+    assert run.status().state == "finished"
+    close_to(averaged(run, STEPS), open_checkpoint(run.last_path).model, 1e-5)
 
 
 def test_a_stop_ends_both_and_the_run_goes_on(tmp_path, pictures):
@@ -102,6 +125,7 @@ def test_a_stop_ends_both_and_the_run_goes_on(tmp_path, pictures):
     assert process.returncode == 0, err
     steps = [event.step for event in run.events() if isinstance(event, Step)]
     assert steps == list(range(1, stopped + 11)) and run.status().state == "finished"
+    close_to(averaged(run, stopped + 10), open_checkpoint(run.last_path).model, 1e-4)
 
 
 def test_what_one_fails_of_ends_all_with_one_sentence(tmp_path, pictures):

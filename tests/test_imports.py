@@ -24,6 +24,7 @@ LAYERS = (
         "fetch",
         "idx",
         "imagesets",
+        "imagenet",
         "pictures",
         "layout",
         "listing",
@@ -31,7 +32,10 @@ LAYERS = (
         "folders",
         "datasets",
     },
-    {"layers", "sight", "memory", "features", "fitting", "timing", "tree", "exports", "evaluate", "intervals", "checkpoint", "foreign", "brought"},
+    {
+        "layers", "sight", "memory", "features", "fitting", "timing", "tree", "exports", "evaluate", "intervals",
+        "cards", "checkpoint", "foreign", "brought", "hub", "hub_readme", "publish",
+    },
     {"state", "pace", "train", "predict", "many", "explain", "plots"},
     {"runs"},
     {"verbs", "cli", "__main__"},
@@ -104,6 +108,7 @@ assert not heavy, heavy
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 def test_importing_everything_writes_nothing_and_asks_nobody(tmp_path):
     code = """
 import pkgutil, socket, sys

@@ -215,6 +215,7 @@ print(min(seconds), time.perf_counter() - start, grown)
 """
 
 
+@pytest.mark.slow
 def test_instant_for_the_deepest_remembered_and_without_memory():
     """Seconds of the processor, since neighbours may be busy; three first times, of which the quickest counts."""
     command = [sys.executable, "-c", IN_A_WARM_PROCESS]

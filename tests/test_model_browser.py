@@ -151,7 +151,7 @@ def test_changing_the_model_is_quick(visitor):
         page.locator(f'#model-picture [data-model="{name}"]').wait_for(timeout=LONG)
         seconds.append(time.perf_counter() - start)
     print("changing the model:", [round(s, 3) for s in seconds])
-    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
+    if min(seconds) >= 0.6 and hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
         pytest.skip(f"others keep this machine busy: {min(seconds):.2f} s at the best")
     assert min(seconds) < 0.6
 

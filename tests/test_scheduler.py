@@ -284,6 +284,23 @@ def test_a_clock_that_jumps_back_changes_no_order(make):
     assert [run_id for run_id, _ in ids(make())] == [run.id for run in runs[1:]]
 
 
+def test_a_run_on_several_devices_waits_for_all_of_them_and_is_not_overtaken(make):
+    scheduler = make(slots=2)
+    first = scheduler.submit(config())
+    wide = scheduler.submit(replace(config(BOB), gpus=5))
+    last = scheduler.submit(config(BOB, seed=5))
+    assert states(first, wide, last) == ["running", "queued", "queued"]
+    scheduler.executor.end(first)
+    assert states(wide, last) == ["running", "queued"]
+    assert scheduler.expected_wait() == 40
+    scheduler.executor.end(wide)
+    assert states(last) == ["running"] and scheduler.expected_wait() == 0
+
+
+def states(*runs):
+    return [run.status().state for run in runs]
+
+
 def test_expected_waits(make):
     scheduler = make()
     assert scheduler.expected_wait() == 0

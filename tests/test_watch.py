@@ -10,12 +10,13 @@ from resnet_demo.events import RunFinished, RunStarted, Step, Validation
 from resnet_demo.runs.scheduler import Place
 from resnet_demo.runs.status import Status
 from resnet_demo.runs.store import RunStore
-from resnet_demo.ui import watch
+from resnet_demo.ui import recordings, watch
 from resnet_demo.ui.forms import TrainForm
 from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.page import Lab
 from resnet_demo.ui.run_table import RunTable
-from resnet_demo.ui.watch import RECORDED, Watch, line_words, recording_for
+from resnet_demo.ui.recordings import RECORDED, recording_for
+from resnet_demo.ui.watch import Watch, line_words
 
 
 @pytest.fixture
@@ -125,9 +126,10 @@ def test_how_long_the_line_is(lab):
 
 
 def test_a_recorded_run_is_a_run_like_any_other(lab, tmp_path, monkeypatch):
-    monkeypatch.setattr(watch, "SHIPPED", tmp_path)
-    watch.recordings.cache_clear()
-    watch.recorded.cache_clear()
+    monkeypatch.setattr(recordings, "SHIPPED", tmp_path)
+    kept = (recordings.recordings, recordings.history_of, watch.recorded)
+    for one in kept:
+        one.cache_clear()
     (tmp_path / "shown.json").write_text(
         '{"model": "resnet20", "dataset": "fashion-mnist", "recipe": {"name": "budget"}}'
     )
@@ -136,10 +138,10 @@ def test_a_recorded_run_is_a_run_like_any_other(lab, tmp_path, monkeypatch):
         assert recording_for("plain20", "mnist") == f"{RECORDED}shown"
         told = view(lab, f"{RECORDED}shown")
         assert told["title"] == "ResNet-20 on Fashion-MNIST" and told["curves"]["test"] == 0.9
-        assert told["status"].startswith("a recorded run: 21 s")
+        assert told["status"].startswith("a recorded run: 21 s") and told["acts"] == ["again", "along"]
     finally:
-        watch.recordings.cache_clear()
-        watch.recorded.cache_clear()
+        for one in kept:
+            one.cache_clear()
 
 
 def test_the_table_escapes_and_marks(lab):

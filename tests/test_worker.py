@@ -58,6 +58,7 @@ def pid_of(run: Run) -> int:
     return wait_until(lambda: run.status().state == "running" and run.status().pid)
 
 
+@pytest.mark.slow
 def test_a_spare_makes_the_first_step_come_soon_and_trains_to_the_end(lab, pictures):
     wait_until(lambda: lab.executor.has_warm_spare)
     run = submit(lab, pictures, length=Length(steps=4))
@@ -67,6 +68,7 @@ def test_a_spare_makes_the_first_step_come_soon_and_trains_to_the_end(lab, pictu
     wait_until(lambda: lab.executor.has_warm_spare)
 
 
+@pytest.mark.slow
 def test_the_worker_gives_way_to_the_page(lab, pictures):
     run = submit(lab, pictures, length=LONG)
     if hasattr(os, "getpriority"):
@@ -88,6 +90,7 @@ def test_stop_ends_after_the_step_in_hand_and_keeps_the_weights(lab, pictures):
     assert waiting.status().state == "finished"
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_with_its_log_and_the_run_goes_on(lab, pictures):
     run = submit(lab, pictures, length=LONG)
     wait_until(lambda: run.history().step >= 3)
@@ -103,6 +106,7 @@ def test_a_killed_worker_is_told_with_its_log_and_the_run_goes_on(lab, pictures)
     assert steps == list(range(1, len(steps) + 1))
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_tested_in_a_process_of_its_own(lab, pictures):
     run = submit(lab, pictures, length=LONG)
     wait_until(lambda: run.history().step >= 3)
@@ -120,7 +124,7 @@ def test_each_slot_has_a_device_of_its_own(home, pictures):
     assert executor.slots == 2
     for run in runs:
         executor.start(run, "train", over.append, contextvars.copy_context())
-    devices = [device for device, _ in executor._busy.values()]
+    devices = [",".join(devices) for devices, _ in executor._busy.values()]
     environments = [Path(f"/proc/{worker.process.pid}/environ") for _, worker in executor._busy.values()]
     if environments[0].exists():
         assert [b"CUDA_VISIBLE_DEVICES=%s" % device.encode() in file.read_bytes().split(b"\0")
@@ -143,6 +147,7 @@ def start_worker(*arguments) -> subprocess.Popen:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_server_does_idle_or_training(home, pictures):
     worker = start_worker()
     assert worker.stdout.readline() == "ready\n"

@@ -21,6 +21,7 @@ from ..specs import ResNetSpec, find_model, spec_from_dict
 ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]|\.(?=[a-z0-9_-])){0,79}")
 LONGEST_TITLE = 80
 LARGEST_SEED = 2**32 - 1
+MOST_GPUS = 64
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class RunConfig:
     """Everything that makes a run. `data` is a data set's name or the path of a folder or .zip.
 
     `compute` (device, precision, threads, ...) is filled when the run starts and kept when it goes on, since one thread
-    more changes the weights. `parent` is the run whose weights this one starts from.
+    more changes the weights. `parent` is the run whose weights this one starts from. `gpus` is how many it trains on,
+    where a server has several.
     """
 
     id: str
@@ -51,6 +53,7 @@ class RunConfig:
     parent: str | None = None
     compute: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    gpus: int = 1
 
     def __post_init__(self) -> None:
         if not is_run_id(self.id):
@@ -63,15 +66,21 @@ class RunConfig:
             )
         if not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
             raise InvalidOption(option="seed", value=self.seed, allowed=f"a whole number from 0 to {LARGEST_SEED:,}")
+        if not isinstance(self.gpus, int) or not 1 <= self.gpus <= MOST_GPUS:
+            raise InvalidOption(option="gpus", value=self.gpus, allowed=f"a whole number from 1 to {MOST_GPUS}")
 
     @property
     def data_name(self) -> str:
         """The data set's name, or what the folder or .zip is called: other people's paths are not shown."""
         return re.split(r"[\\/]", self.data.rstrip("\\/"))[-1]
 
+    def slots_of(self, slots: int) -> int:
+        """How many of a server's devices this run takes."""
+        return min(self.gpus, slots)
+
     def same_training(self, other: RunConfig) -> bool:
         """Whether both ask for the very same training, whoever asks."""
-        asked = lambda c: (c.spec, c.data, c.recipe, c.length, c.seed, c.parent)  # noqa: E731
+        asked = lambda c: (c.spec, c.data, c.recipe, c.length, c.seed, c.parent, c.gpus)  # noqa: E731
         return asked(self) == asked(other)
 
     def as_dict(self) -> dict[str, Any]:
@@ -120,6 +129,7 @@ def new_config(
     owner: Owner = Owner(),
     title: str = "",
     parent: str | None = None,
+    gpus: int = 1,
 ) -> RunConfig:
     """A new run with an id of its own; `length`, `batch_size` and `lr` replace the recipe's, paths become absolute.
 
@@ -133,7 +143,7 @@ def new_config(
     )
     return RunConfig(
         new_id(spec.name), spec, data, recipe, recipe.length, seed, owner, clean_title(title),
-        now(), parent, None, versions(),
+        now(), parent, None, versions(), gpus,
     )  # fmt: skip
 
 

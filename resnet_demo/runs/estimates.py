@@ -40,15 +40,20 @@ class Estimates:
 
     def waits(self, training: list[Run], waiting: list[Run], slots: int) -> list[float | None]:
         """Seconds until each waiting run begins, and at the end those until a newcomer would."""
-        free = [self.seconds_left(run) for run in training] + [0.0] * (slots - len(training))
+        free: list[float | None] = []
+        for run in training:
+            free += [self.seconds_left(run)] * run.config.slots_of(slots)
+        free += [0.0] * (slots - len(free))
         waits: list[float | None] = []
         for run in waiting:
-            waits.append(None if None in free else min(free))
-            if waits[-1] is None:
+            if None in free:
+                waits.append(None)
                 continue
-            seconds = self.seconds(run.config)
-            free[free.index(waits[-1])] = None if seconds is None else waits[-1] + seconds
-        return [*waits, None if None in free else min(free)]
+            free.sort()
+            wanted, seconds = run.config.slots_of(slots), self.seconds(run.config)
+            waits.append(max(free[wanted - 1], waits[-1] if waits else 0.0))  # nobody overtakes
+            free[:wanted] = [None if seconds is None else waits[-1] + seconds] * wanted
+        return [*waits, None if None in free else max(min(free), waits[-1] if waits else 0.0)]
 
     def seconds_left(self, run: Run) -> float | None:
         history = run.history()

@@ -17,6 +17,7 @@ import torch
 
 from ..checkpoint import open_checkpoint
 from ..datasets import load_data
+from ..device import gpu_memory
 from ..distributed import World
 from ..errors import DiskFull, Failure, RunRefused
 from ..evaluate import Evaluation, evaluate
@@ -149,6 +150,8 @@ class Execution:
     def _take_note(self, event: TrainEvent) -> None:
         if isinstance(event, Validation):
             self.validation = event
+            if taken := gpu_memory(self.state.plan.compute.device):
+                self._tell(replace(self.status, gpu_memory=taken))
         elif isinstance(event, CheckpointDue):
             self.log.sync()  # what is resumed from here must find all its events in the log
             keep(self.run, self.data, self.state, event, self.validation)
@@ -262,7 +265,9 @@ class Execution:
         self.status = self.run.set_status(status)
 
 
-def perform(path: str, task: str = "train", should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+def perform(
+    path: str, task: str = "train", should_stop: Callable[[], bool] = lambda: False, world: World = World()
+) -> Iterator[TrainEvent]:
     """What a run's folder waits for: `train`, `resume` or `test`. Plain arguments, for other processes to be given.
 
     Raises: RunRefused.
@@ -270,4 +275,4 @@ def perform(path: str, task: str = "train", should_stop: Callable[[], bool] = la
     run = Run(Path(path))
     if task == "test":
         return execute_test(run, should_stop=should_stop)
-    return execute(run, should_stop=should_stop, resume=task == "resume")
+    return execute(run, should_stop=should_stop, resume=task == "resume", world=world)

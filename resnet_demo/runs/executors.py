@@ -55,7 +55,7 @@ class ProcessExecutor:
         self.devices = tuple(devices)
         self._lock = threading.Lock()
         self._spares: dict[str, Worker] = {}
-        self._busy: dict[str, tuple[str, Worker]] = {}
+        self._busy: dict[str, tuple[tuple[str, ...], Worker]] = {}
         self._timer: threading.Timer | None = None
         self._is_closed = False
 
@@ -90,16 +90,18 @@ class ProcessExecutor:
 
     def start(self, run: Run, task: str, on_end: OnEnd, context: contextvars.Context) -> None:
         with self._lock:
-            device = self._free_device()
-            worker = self._spares.pop(device, None) or self._worker(device)
-            while not worker.take(run, task, lambda ended: self._ended(ended, on_end)):
-                worker = self._worker(device)
-            self._busy[run.id] = (device, worker)
+            devices = self._free_devices(run.config.slots_of(self.slots) if task != "test" else 1)
+            visible = ",".join(devices)
+            worker = self._spares.pop(visible, None) or self._worker(visible)
+            while not worker.take(run, task, len(devices), lambda ended: self._ended(ended, on_end)):
+                worker = self._worker(visible)
+            self._busy[run.id] = (devices, worker)
         self.prepare()
 
-    def _free_device(self) -> str:
-        taken = [device for device, _ in self._busy.values()]
-        return next((device for device in self.devices if device not in taken), self.devices[0])
+    def _free_devices(self, wanted: int) -> tuple[str, ...]:
+        """As many as are wanted. The scheduler starts no more than there is room for."""
+        taken = {device for devices, _ in self._busy.values() for device in devices}
+        return tuple([device for device in self.devices if device not in taken] or self.devices)[:wanted]
 
     def _ended(self, run: Run, on_end: OnEnd) -> None:
         with self._lock:
@@ -122,7 +124,7 @@ class ProcessExecutor:
         return worker is not None and not worker.is_over
 
     def _worker_of(self, run: Run) -> Worker | None:
-        return self._busy.get(run.id, ("", None))[1]
+        return self._busy.get(run.id, ((), None))[1]
 
     def close(self) -> None:
         with self._lock:

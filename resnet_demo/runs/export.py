@@ -13,7 +13,6 @@ from typing import Any
 from ..events import Epoch, Step, TrainEvent, Validation
 from ..recipes import RECIPES, Recipe, for_depth
 from .config import RunConfig
-from .folder import Run
 
 METRICS = (
     "event", "step", "epoch", "seconds", "loss", "accuracy", "lr", "images_per_second", "images",
@@ -21,12 +20,12 @@ METRICS = (
 KINDS = (Step, Validation, Epoch)
 
 
-def metrics_csv(run: Run) -> str:
-    """Every step, validation and epoch of the run as one row, none thinned; RFC 4180 with a heading."""
+def metrics_csv(events: Iterable[TrainEvent]) -> str:
+    """Every step, validation and epoch of a run as one row, none thinned; RFC 4180 with a heading."""
     text = io.StringIO()
     rows = csv.DictWriter(text, METRICS, restval="", extrasaction="ignore")
     rows.writeheader()
-    for event in measured(run.events()):
+    for event in measured(events):
         rows.writerow(event.as_dict())
     return text.getvalue()
 
@@ -64,9 +63,9 @@ def _of_recipe(recipe: Recipe | None) -> dict[str, Any]:
     return {"batch_size": recipe.batch_size, "lr": recipe.peak_lr, "augment": list(recipe.augment)}
 
 
-def command_line(config: RunConfig, processes: int = 1) -> str:
-    """The same run on a terminal; with `processes` on as many GPUs (or parts of a CPU) of one machine."""
-    python = f"torchrun --nproc-per-node {processes} -m" if processes > 1 else "python -m"
+def command_line(config: RunConfig) -> str:
+    """The same run on a terminal, on as many GPUs of one machine."""
+    python = f"torchrun --nproc-per-node {config.gpus} -m" if config.gpus > 1 else "python -m"
     words = [python, "resnet_demo", "train"]
     for option, value in options(config).items():
         text = ",".join(value) if isinstance(value, list) else f"{value:g}" if isinstance(value, float) else str(value)
@@ -106,7 +105,13 @@ def settings(config: RunConfig) -> dict[str, Any]:
     names = [field.name for field in fields(recipe) if field.name not in ("name", "source", "length")]
     table |= {name: getattr(recipe, name) for name in names}
     compute = config.compute or {}
-    return {**table, "device": compute.get("device"), "precision": compute.get("precision"), "parent": config.parent}
+    return {
+        **table,
+        "device": compute.get("device"),
+        "precision": compute.get("precision"),
+        "gpus": config.gpus,
+        "parent": config.parent,
+    }
 
 
 def differences(configs: list[RunConfig]) -> dict[str, list[Any]]:

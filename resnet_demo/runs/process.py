@@ -53,13 +53,13 @@ class Worker:
                 report_death(self.run, self.process.returncode, self.said)
             self.on_end(self.run)
 
-    def take(self, run: Run, task: str, on_end: OnEnd) -> bool:
+    def take(self, run: Run, task: str, gpus: int, on_end: OnEnd) -> bool:
         """Whether the worker got the run: not if it has ended. From then on `on_end` is called when it does."""
         with self._lock:
             if self.is_over:
                 return False
             self.run, self.on_end = run, on_end
-        self.send({"run": str(run.path.absolute()), "task": task})
+        self.send({"run": str(run.path.absolute()), "task": task, "gpus": gpus})
         return True
 
     def send(self, command: dict[str, Any]) -> None:

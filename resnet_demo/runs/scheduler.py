@@ -247,8 +247,8 @@ class Scheduler:
         return run
 
     def _advance(self) -> None:
-        """Starts as many of the line as there are free slots."""
-        while self._line and len(self._training) < self.slots and not self._is_closed:
+        """Starts as many of the line as there is room for. Nobody overtakes a run that waits for several devices."""
+        while self._line and self._has_room(self._line[0]) and not self._is_closed:
             run = self._line.pop(0)
             self._training[run.id] = run
             context = self._contexts.pop(run.id, None) or contextvars.copy_context()
@@ -257,6 +257,10 @@ class Scheduler:
             except Exception as error:
                 self._training.pop(run.id)
                 report_failure(run, error)
+
+    def _has_room(self, run: Run) -> bool:
+        taken = sum(other.config.slots_of(self.slots) for other in self._training.values())
+        return taken + run.config.slots_of(self.slots) <= self.slots
 
     def _ended(self, run: Run) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """The process that trains one run: `python -m resnet_demo.runs.worker [--preload DATA]`.
 
 It imports torch and loads the usual data set ahead, says “ready”, and waits on standard input for one line of JSON,
-`{"run": folder, "task": "train" | "resume" | "test"}`. `{"stop": true}` ends the run after the step in hand. When
+`{"run": folder, "task": "train" | "resume" | "test", "gpus": number}`. `{"stop": true}` ends the run after the step in hand. When
 standard input closes, the server is gone, and so is this process, at once: its files are replaced in one piece.
 """
 
@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,33 @@ def main() -> None:
     print("ready", flush=True)
     command = commands.get()
     _write_to(Path(command["run"]) / "log.txt")
-    code = _carry_out(command["run"], command.get("task", "train"), stop)
+    code = _carry_out(command["run"], command.get("task", "train"), command.get("gpus", 1), stop)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # the listening thread sits in a read that nothing else ends
 
 
-def _carry_out(path: str, task: str, stop: threading.Event) -> int:
+def _carry_out(path: str, task: str, gpus: int, stop: threading.Event) -> int:
     """The exit code: 0 if the run came to an end that its status tells, whichever."""
+    from .crew import crew
     from .execute import perform
     from .process import report_failure
     from .store import Run
+    from .together import in_step
 
     try:
-        for _ in perform(path, task, stop.is_set):
-            pass
+        with crew(gpus) as world:
+            return in_step(world, lambda: _consume(perform(path, task, stop.is_set, world)))
     except Exception as error:  # only what stood in the way of starting; the rest is told by the run itself
         traceback.print_exc()
         if Run(Path(path)).status().state == "queued":
             report_failure(Run(Path(path)), error)
         return 1
+
+
+def _consume(events: Iterable[Any]) -> int:
+    for _ in events:
+        pass
     return 0
 
 

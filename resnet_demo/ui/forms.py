@@ -30,6 +30,7 @@ class TrainForm:
     batch_size: float | None = None
     augment: Sequence[str] | None = None
     seed: float | None = 0
+    gpus: float | None = 1
 
     def config(self, owner: Owner = Owner()) -> RunConfig:
         """The run that was asked for.
@@ -46,6 +47,7 @@ class TrainForm:
             augment=self.augment,
             seed=0 if self.seed is None else whole(self.seed, "seed"),
             owner=owner,
+            gpus=1 if self.gpus is None else whole(self.gpus, "gpus"),
         )
 
 

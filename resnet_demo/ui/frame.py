@@ -19,8 +19,8 @@ from .failures import guarded
 from .hand import Hand
 from .links import HIDEABLE, SETTINGS
 from .page import Lab, Page
+from .recordings import RECORDED, recordings
 from .strings import label, say
-from .watch import RECORDED, recordings
 from .who import READ_WHO, Who, acting, signed_name
 from .words import accuracy, clock_words, dataset_title, model_title
 

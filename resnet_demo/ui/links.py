@@ -15,7 +15,7 @@ from ..runs.export import options
 from ..specs import is_model
 from .forms import TrainForm
 
-SETTINGS = ("recipe", "seconds", "epochs", "steps", "batch", "lr", "augment", "seed")  # beside model and data
+SETTINGS = ("recipe", "seconds", "epochs", "steps", "batch", "lr", "augment", "seed", "gpus")  # beside model and data
 OPTIONS = {"max_steps": "steps", "batch_size": "batch", "dataset": "data"}  # the command line's names, where others
 # What `&hide=` may name, with what it hides.
 HIDEABLE = {
@@ -65,6 +65,7 @@ def form_of(wish: str) -> TrainForm:
         batch_size=_number(said, "batch") if "batch" in said else recipe.batch_size,
         augment=list(recipe.augment) if augment is None else augment,
         seed=_number(said, "seed") if "seed" in said else 0,
+        gpus=_number(said, "gpus") if "gpus" in said else 1,
     )
 
 
@@ -97,12 +98,15 @@ def form_like(config: RunConfig) -> TrainForm:
         batch_size=recipe.batch_size,
         augment=list(recipe.augment),
         seed=config.seed,
+        gpus=config.gpus,
     )
 
 
 def settings_link(config: RunConfig) -> str:
     """The words behind an address that fill the form with this run's settings: `?model=resnet20&data=...`."""
     told = {OPTIONS.get(name, name): value for name, value in options(config).items() if name != "parent"}
+    if config.gpus > 1:
+        told["gpus"] = config.gpus
     words = {key: ",".join(value) if isinstance(value, list) else _short(value) for key, value in told.items()}
     return "?" + urlencode(words)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LabError
 from ..runs.config import RunConfig
 from ..runs.export import differences
+from .recordings import config_of, history_of, is_recorded
 from .strings import say
-from .watch import MOST_SHOWN, RECORDED, recorded, recordings
+from .watch import MOST_SHOWN
 from .words import model_title
 
 if TYPE_CHECKING:
@@ -32,21 +33,14 @@ class Overlay:
 
     def _find(self, name: str) -> tuple[RunConfig, int | None] | None:
         """A run's config and its steps: those it was asked for while it goes on, then those it made."""
-        with suppress(LabError, KeyError):
-            if name.startswith(RECORDED):
-                key = name.removeprefix(RECORDED)
-                return config_of(key, recordings()[key]), max(recorded(key)["curves"]["train"]["step"], default=None)
+        with suppress(LabError):
+            if is_recorded(name):
+                return config_of(name), history_of(name).step
             run = self.lab.store.get(name)
             history, status = run.history(), run.status()
             planned = history.started.total_steps if history.started else None
             return run.config, planned if status.is_active else history.step
         return None
-
-
-def config_of(name: str, card: dict[str, Any]) -> RunConfig:
-    """What a recorded run was asked to be.  Raises: InvalidOption, KeyError."""
-    given = {"id": name, "data": card["dataset"], "spec": card["spec"], "recipe": card["recipe"]}
-    return RunConfig.from_dict({**given, "length": card.get("length"), "seed": card.get("seed", 0)})
 
 
 def warning_html(steps: list[int | None]) -> str:

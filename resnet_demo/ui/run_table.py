@@ -11,8 +11,8 @@ from ..errors import LabError
 from ..runs.store import Run
 from .hand import Hand
 from .page import Lab
+from .recordings import RECORDED, recordings
 from .strings import say
-from .watch import RECORDED, recordings
 from .who import acting
 from .words import accuracy, clock_words, dataset_title, length_words, model_title
 

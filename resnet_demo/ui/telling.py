@@ -99,6 +99,8 @@ def facts_words(run: Run, status: Status) -> str:
         parts.append(say("train.threads", n=compute.get("threads", 1)))
     if bytes_taken:
         parts.append(say("train.memory", mb=bytes_taken / MEGABYTE))
+    if status.gpu_memory:
+        parts.append(say("train.gpu_memory", mb=status.gpu_memory / MEGABYTE))
     parts += [say("train.fact_batch", n=config.recipe.batch_size), say("train.fact_seed", n=config.seed)]
     if config.parent:
         parts.append(say("train.fact_parent"))

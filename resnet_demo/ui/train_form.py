@@ -18,17 +18,19 @@ from .links import form_like, form_of
 from .page import Lab, Page
 from .strings import label, say
 from .strips import strip_html
+from .take import taken
 from .who import Who
 from .words import dataset_title, model_title, seconds_words
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed")  # by a link, beside model and data
+FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed", "gpus")  # by a link, beside model and data
 # In the browser alone: whoever clicks Start at once gets what is in hand, however slow the server is.
 MIRROR = "(text) => { const hand = JSON.parse(text); return [hand.model, hand.dataset]; }"
-COPY_SETTINGS = """(model, data, length, amount, recipe, lr, batch, augment, seed) => {
+COPY_SETTINGS = """(model, data, length, amount, recipe, lr, batch, augment, seed, gpus) => {
   const address = new URL(window.location.href), kind = /^[0-9]+$/.test(length) ? "seconds" : length;
   const said = {
     model, data, recipe, [kind]: kind === "seconds" ? length : amount, batch, lr, augment: augment.join(","), seed,
+    gpus: gpus > 1 ? gpus : null,
   }, hide = address.searchParams.get("hide");
   const words = Object.entries(said).filter(([, value]) => value !== null && value !== "");
   address.search = "?" + new URLSearchParams(words);
@@ -81,7 +83,7 @@ def build_form(lab: Lab) -> FormParts:
     start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
     line = gr.HTML(f"<p>{escape(label('train.line_free'))}</p>", elem_id="train-line")
     with gr.Accordion(label("train.more"), open=False, elem_id="train-more") as fold:
-        form |= _more()
+        form |= _more(lab)
         link = gr.Button(label("train.link_form"), size="sm", elem_id="train-link")
     return FormParts(form, start, line, strip, fold, link)
 
@@ -108,8 +110,8 @@ def longest_words(lab: Lab) -> str:
     return say(key, longest=longest, people=room.people, minutes=room.minutes)
 
 
-def _more() -> dict[str, Any]:
-    recipe = RECIPES["budget"]
+def _more(lab: Lab) -> dict[str, Any]:
+    recipe, slots = RECIPES["budget"], lab.scheduler.slots
     augmentations = [(label(f"train.augment_{name}"), name) for name in AUGMENTATIONS]
     return {
         "recipe": gr.Dropdown(
@@ -127,7 +129,11 @@ def _more() -> dict[str, Any]:
         "seed": gr.Number(
             0, label=label("train.seed"), info=label("train.seed_help"), precision=0, elem_id="train-seed"
         ),
-    }
+        "gpus": gr.Radio(
+            [(f"{count}", count) for count in range(1, slots + 1)], value=1, visible=slots > 1,
+            label=label("train.gpus"), info=label("train.gpus_help"), elem_id="train-gpus",
+        ),
+    }  # fmt: skip
 
 
 def recipe_help(name: str) -> str:
@@ -174,6 +180,7 @@ def filled(lab: Lab, form: TrainForm, opens: object) -> list[Any]:
         form.batch_size,
         list(form.augment or ()),
         form.seed,
+        min(int(form.gpus or 1), lab.scheduler.slots),
         gr.update(open=bool(opens)),
     ]
 
@@ -182,7 +189,7 @@ def like_run(page: Page) -> Any:
     """The handler that fills the form as it was for the run of the event, with half its batch if that is asked for."""
 
     def fill(hand: str, event: gr.EventData) -> list[Any]:
-        config = page.lab.store.get(str(event.run)).config
+        config = taken(page.lab, str(event.run)).config
         form = form_like(config)
         if event.half:
             form = replace(form, batch_size=max(2, config.recipe.batch_size // 2))

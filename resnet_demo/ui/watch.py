@@ -6,27 +6,24 @@ import functools
 import json
 import math
 import threading
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ..errors import LabError
-from ..events import History, replay
+from ..events import History
 from ..runs.config import Owner
 from ..runs.store import Run
 from .acts import half_batch, more_lengths, possible_acts
 from .curves import curves
 from .hand import Hand
 from .page import Lab
+from .recordings import RECORDED, card_of, history_of, is_recorded, recording_for, same_race, weights_of
 from .strings import say
 from .telling import ending_words, facts_words, share_of, status_words, summary_words, tested_words
 from .who import may_change
 from .words import clock_words, dataset_title, length_words, model_title, seconds_words
 
-# As in checkpoint.py, which would bring torch along before the page is up.
-SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"
-RECORDED = "recorded:"  # before the name of a shipped checkpoint: its recorded run
 LOG_LINES = 20
 MOST_KEPT = 60
 MOST_SHOWN = 16
@@ -52,7 +49,7 @@ class Watch:
         """The view of `shown` (a run's id, `recorded:NAME`, or "") as JSON; None if it is still the version `since`."""
         line = line_key(self.lab)
         try:
-            run = self.lab.store.get(shown) if shown and not shown.startswith(RECORDED) else None
+            run = self.lab.store.get(shown) if shown and not is_recorded(shown) else None
         except LabError:
             return _told(nothing(say("train.gone")), line, since)
         if run is None:
@@ -155,45 +152,24 @@ def shown_runs(hand: Hand) -> str:
     shown = recording_for(hand.model, hand.dataset)
     if not shown:
         return ""
-    cards = recordings()
-    card = cards[shown.removeprefix(RECORDED)]
-    like = [RECORDED + name for name, other in cards.items() if _same_race(card, other)]
+    like = same_race(shown)
     return "|".join([shown, *like]) if len(like) > 1 else shown
-
-
-def _same_race(card: dict[str, Any], other: dict[str, Any]) -> bool:
-    return all(card.get(key) == other.get(key) for key in ("dataset", "step"))
-
-
-def recording_for(model: str, dataset: str) -> str:
-    """The recorded run to show before anything is trained, of this model and data if one ships; "" if none ships."""
-
-    def misfit(name: str) -> tuple[bool, bool]:
-        card = recordings()[name]
-        return card.get("model") != model, card.get("dataset") != dataset
-
-    return RECORDED + min(recordings(), key=misfit) if recordings() else ""
-
-
-@functools.lru_cache(maxsize=1)
-def recordings() -> dict[str, dict[str, Any]]:
-    """The cards of the shipped checkpoints that have their recorded run beside them, by name."""
-    cards = {path.stem: path.with_suffix(".json") for path in sorted(SHIPPED.glob("*.jsonl"))}
-    return {name: json.loads(card.read_text(encoding="utf-8")) for name, card in cards.items() if card.is_file()}
 
 
 @functools.lru_cache(maxsize=32)
 def recorded(name: str) -> dict[str, Any]:
     """The view of a shipped checkpoint's own training."""
-    card = recordings().get(name)
-    if card is None:
+    shown = RECORDED + name
+    try:
+        card, history = card_of(shown), history_of(shown)
+    except LabError:
         return nothing()
-    history = History.of(replay((SHIPPED / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()))
     length = seconds_words(history.seconds) + (f", {say('train.steps', n=history.step)}" if history.step else "")
+    has_weights = weights_of(shown) is not None
     return {
         **nothing(),
-        "version": name, "key": name, "run": RECORDED + name, "state": "recorded",
-        "can_classify": (SHIPPED / f"{name}.safetensors").is_file(),
+        "version": name, "key": name, "run": shown, "state": "recorded",
+        "can_classify": has_weights, "acts": ["again", "along", *(["weights"] if has_weights else [])],
         "title": say("train.title", model=model_title(card["model"]), data=dataset_title(card["dataset"])),
         "status": say("train.recorded", length=length, recipe=card.get("recipe", {}).get("name", "")),
         "name": say("train.recorded_name", model=model_title(card["model"]), name=name),
