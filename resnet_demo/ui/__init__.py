@@ -23,7 +23,7 @@ from .theme import STYLE, theme
 __all__ = ["Lab", "Page", "build_app", "launch_options", "open_lab"]
 
 LOOK_EVERY, OLDEST = 600, 2900  # seconds: an upload is gone within the hour
-MOST_SESSIONS = 300  # page loads that are remembered, a quarter of a megabyte each; those asked for last stay
+MOST_SESSIONS = 64  # page loads that are remembered, a quarter of a megabyte each; those asked for last stay
 LARGEST_UPLOAD = "200mb"
 LARGEST_REQUEST = 210_000_000
 
