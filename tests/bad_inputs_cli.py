@@ -1,4 +1,4 @@
-"""Gives every bad input to the command line, all in this one process, and tells on stdout what came of it, as JSON lines.
+"""Gives every bad input to the command line, in one process, and tells on stdout what came of it, as JSON lines.
 
 `python tests/bad_inputs_cli.py FOLDER [part of a name]`. The last line has the most memory that was in use.
 """
@@ -10,7 +10,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import bad_inputs
@@ -19,17 +19,25 @@ import psutil
 from resnet_demo.cli import main
 
 
-def asked(folder: Path) -> Iterator[tuple[bad_inputs.BadInput, list[str]]]:
+def everything() -> tuple[Iterator[bad_inputs.BadInput], ...]:
+    """The whole corpus: pictures, archives, checkpoints."""
+    return bad_inputs.pictures(), bad_inputs.archives(), bad_inputs.checkpoints()
+
+
+def asked(
+    folder: Path, corpus: Sequence[Iterable[bad_inputs.BadInput]]
+) -> Iterator[tuple[bad_inputs.BadInput, list[str]]]:
     """Each input with the command that is to read it, where FILE stands for its path."""
+    pictures, archives, checkpoints = corpus
     good = folder / "good.safetensors"
     good.write_bytes(bad_inputs.carded())
     grey = folder / "grey.png"
-    grey.write_bytes(bad_inputs._saved("PNG"))
-    for bad in bad_inputs.pictures():
+    grey.write_bytes(bad_inputs.picture_file("PNG"))
+    for bad in pictures:
         yield bad, ["classify", "FILE", "--checkpoint", str(good)]
-    for bad in bad_inputs.archives():
+    for bad in archives:
         yield bad, ["evaluate", str(good), "--data", "FILE"]
-    for bad in bad_inputs.checkpoints():
+    for bad in checkpoints:
         yield bad, ["classify", str(grey), "--checkpoint", "FILE"]
         if not bad.name.startswith(("card-", "spec-", "mean-", "std-", "no-card")):  # their weights are good ones
             yield bad, ["recognise"]
@@ -78,7 +86,7 @@ def most_memory() -> int:
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     (place / "in").mkdir()
-    for one, words in asked(place):
+    for one, words in asked(place, everything()):
         if len(sys.argv) < 3 or sys.argv[2] in one.name:
             print(json.dumps(result(place, one, words)), flush=True)
             print(most_memory() >> 20, one.name, file=sys.stderr) if len(sys.argv) == 3 else None

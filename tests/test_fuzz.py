@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bad_inputs
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -17,10 +18,15 @@ from resnet_demo.pictures import open_picture
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 GOOD = {
-    "png": bad_inputs._saved("PNG"), "jpg": bad_inputs._saved("JPEG"), "gif": bad_inputs._saved("GIF"),
-    "tif": bad_inputs._saved("TIFF"), "bmp": bad_inputs._saved("BMP"), "zip": bad_inputs._zip(bad_inputs._pets()),
-    "safetensors": bad_inputs.carded(), "pth": bad_inputs.saved({"fc.weight": bad_inputs.torch.zeros(3, 3)}),
-}  # fmt: skip
+    "png": bad_inputs.picture_file("PNG"),
+    "jpg": bad_inputs.picture_file("JPEG"),
+    "gif": bad_inputs.picture_file("GIF"),
+    "tif": bad_inputs.picture_file("TIFF"),
+    "bmp": bad_inputs.picture_file("BMP"),
+    "zip": bad_inputs.zip_of(bad_inputs.pets()),
+    "safetensors": bad_inputs.carded(),
+    "pth": bad_inputs.saved({"fc.weight": torch.zeros(3, 3)}),
+}
 NEAR_START = 4000  # headers are where a changed byte matters
 
 
