@@ -66,7 +66,7 @@ def read_many(
 
 
 def _entries(path: Path, name: str, stack: ExitStack) -> Iterator[Entry]:
-    if path.is_dir() or PurePosixPath(name).suffix.lower() == ".zip":
+    if path.is_dir() or ".zip" in (path.suffix.lower(), PurePosixPath(name).suffix.lower()):
         found = stack.enter_context(listed(path)).files
         yield from (entry for entry in found if PurePosixPath(entry.path).suffix.lower() in SUFFIXES)
     else:

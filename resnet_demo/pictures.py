@@ -24,6 +24,7 @@ Source: TypeAlias = Union[str, Path, bytes, Image.Image, "np.ndarray"]
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")  # no format that runs a program to be read
+FAR_FROM_GREY = 32  # of 255, between a colour's strongest and weakest channel
 WORKING_SIDE = 512  # larger pictures are averaged down to a short side of 512 to 1023: no model here sees more
 
 _REDUCIBLE = ("L", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F")
@@ -259,3 +260,13 @@ def edge_colour(picture: Image.Image) -> int | tuple[int, ...]:
     ring = np.concatenate([small[0], small[-1], small[1:-1, 0], small[1:-1, -1]])
     median = np.median(ring, axis=0)
     return int(median) if median.ndim == 0 else tuple(int(value) for value in median)
+
+
+def is_colourful(picture: Image.Image) -> bool:
+    """Whether more than a tint of it is in colour: a hundredth of its surface, at the least, is far from grey."""
+    import numpy as np
+
+    if picture.mode == "L":
+        return False
+    small = np.asarray(picture.convert("RGB").resize((28, 28), Image.Resampling.BOX)).astype(np.int16)
+    return bool(((small.max(2) - small.min(2)) > FAR_FROM_GREY).mean() > 0.01)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import InvalidOption, PictureRefused
-from .pictures import Source, edge_colour, fitted, open_picture
+from .pictures import Source, edge_colour, fitted, is_colourful, open_picture
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -24,10 +24,14 @@ Picture: TypeAlias = Source | Tensor
 
 @dataclass(frozen=True)
 class View:
-    """What a model is shown: `pixels` uint8 (C, H, W); `inverted` where dark and light were exchanged."""
+    """What a model is shown: `pixels` uint8 (C, H, W); `inverted` where dark and light were exchanged.
+
+    `lost_colour` where the picture has colours, and the model sees grey.
+    """
 
     pixels: Tensor
     inverted: bool = False
+    lost_colour: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ class Prediction:
     view: Tensor
     inverted: bool
     probabilities: tuple[float, ...] = ()
+    lost_colour: bool = False
 
 
 def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no") -> View:
@@ -52,10 +57,11 @@ def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str =
     opened = open_picture(picture)
     if channels not in (1, 3):
         raise PictureRefused(picture="A picture", why=f"this model takes {channels} channels, a picture has 1 or 3")
+    lost_colour = channels == 1 and is_colourful(opened)
     opened = opened.convert("L" if channels == 1 else "RGB")
     inverted = invert == "yes" or (invert == "auto" and _has_light_edge(opened))
     pixels = _to_tensor(fitted(opened, width, height, fit))
-    return View(255 - pixels if inverted else pixels, inverted)
+    return View(255 - pixels if inverted else pixels, inverted, lost_colour)
 
 
 def to_input(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no") -> Tensor:
@@ -120,7 +126,7 @@ def classify(
 def _prediction(classes: Sequence[str], view: View, row: Tensor, top: int) -> Prediction:
     best = row.topk(min(top, len(classes)))
     ranked = tuple((classes[index], value) for value, index in zip(best.values.tolist(), best.indices.tolist()))
-    return Prediction(ranked, view.pixels, view.inverted, tuple(row.tolist()))
+    return Prediction(ranked, view.pixels, view.inverted, tuple(row.tolist()), view.lost_colour)
 
 
 def _check(option: str, value: str, allowed: Sequence[str]) -> None:

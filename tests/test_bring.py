@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import json
 import os
+import re
 import time
+from itertools import chain
 
 import gradio as gr
 import pytest
@@ -13,6 +17,7 @@ from test_classify_tab import CLASSES, clicked, hand, lab, pictures, silent, wri
 
 from resnet_demo import checkpoint as checkpoints
 from resnet_demo.errors import CheckpointRefused, UnknownCheckpoint
+from resnet_demo.intervals import wilson
 from resnet_demo.resnet import build_model
 from resnet_demo.runs.classroom import Classroom
 from resnet_demo.ui import gradebook, imported, shelf
@@ -42,7 +47,7 @@ def test_weights_are_recognised_added_and_answer(lab, theirs):  # noqa: F811
     assert "the file is empty" in bars
     _, bars = Handlers(lab).answer(picture(9), "auto", "auto", taken.to_json())
     assert bars.count("<li>") == 5
-    assert [value for _, value in Handlers(lab).mirror(taken.to_json())[0]["choices"]] == [entry.key]
+    assert Handlers(lab).mirror(taken.to_json())[0]["choices"][0][1] == entry.key
 
 
 def test_where_others_can_come_nobody_sees_it_and_it_goes_within_the_hour(lab, theirs):  # noqa: F811
@@ -88,6 +93,23 @@ def test_many_pictures_with_and_without_labels(lab, tmp_path):  # noqa: F811
     )
 
 
+def test_a_folder_is_as_good_as_a_zip(lab, tmp_path, monkeypatch):  # noqa: F811
+    """The browser makes a .zip of it, which lies where uploads lie; nothing else is opened."""
+    write_checkpoint(checkpoints.SHIPPED / "small.safetensors")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    (tmp_path / "uploads").mkdir()
+    do, event = Bringing(lab), lambda **told: gr.EventData(None, told)
+    files = {f"{name}/{n}.png": picture(30 * n) for name in ("Bag", "Coat") for n in range(4)}
+    path = as_zip(files, tmp_path / "uploads" / "folder.zip")
+    page = do.folder("auto", "auto", hand(), event(path=str(path), name="<My> clothes"), silent)
+    assert "on 8 pictures of &lt;My&gt; clothes" in page and 'role="grid"' in page
+    loose = as_zip({f"{n}.png": picture(30 * n) for n in range(3)}, tmp_path / "uploads" / "loose.zip")
+    assert "without labels" in do.folder("auto", "auto", hand(), event(path=str(loose), name="loose"), silent)
+    outside = as_zip(files, tmp_path / "outside.zip")
+    for wrong in (str(outside), str(tmp_path / "uploads"), "../outside.zip", 7, None):
+        assert "was not uploaded" in do.folder("auto", "auto", hand(), event(path=wrong), silent)
+
+
 def test_figures_outlive_the_server(lab, pictures, monkeypatch):  # noqa: F811
     write_checkpoint(checkpoints.SHIPPED / "small.safetensors")
     do = Handlers(lab)
@@ -110,19 +132,29 @@ def test_where_the_answer_comes_from(lab):  # noqa: F811
     assert 'role="alert"' in do.where(b"no", "auto", "auto", hand(), clicked(stage=1))
 
 
-def test_the_page_is_what_evaluate_prints(lab, pictures, monkeypatch):  # noqa: F811
-    """Every figure of the table equals the command line's."""
+def test_the_page_is_what_evaluate_prints(lab, pictures, monkeypatch, capsys):  # noqa: F811
+    """Every figure on the tab, as it stands there, is what `evaluate --json` prints, or follows from it."""
     from resnet_demo import verbs
+    from resnet_demo.cli import main
 
     path = write_checkpoint(checkpoints.SHIPPED / "small.safetensors")
     monkeypatch.setattr(verbs, "load_data", lambda source, **options: pictures)
-    printed = verbs.evaluate(str(path))
-    Handlers(lab).show(hand(), clicked(show="some"), silent)
-    grades = gradebook.known(shelf.chosen(lab, Hand()))
-    assert grades.n == printed["n"] and grades.accuracy == printed["accuracy"]
-    assert [list(row) for row in grades.confusion] == printed["confusion"]
-    for index, row in enumerate(printed["per_class"]):
-        assert grades.classes[index] == row["class"] and grades.row(index) == (row["n"], row["correct"])
+    assert main(["evaluate", str(path), "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    page, _ = Handlers(lab).show(hand(), clicked(show="some"), silent)
+    low, high = wilson(sum(row["correct"] for row in printed["per_class"]), printed["n"])
+    assert f"<b>{printed['accuracy']:.3f}</b>" in page
+    assert f"on {printed['n']} test pictures of Fashion-MNIST; 95 % interval {low:.3f} to {high:.3f}" in page
+    table, matrix = (part.split("</tbody>")[0] for part in page.split("<tbody>")[1:])
+    counts = printed["confusion"]
+    for index, (row, told) in enumerate(zip(table.split("<tr>")[1:], printed["per_class"], strict=True)):
+        cells = re.findall(r'<td class="number" data-v="[-\d.]+">([^<]*)<', row)
+        low, high = wilson(told["correct"], told["n"])
+        said = sum(counts[true][index] for true in range(10))
+        precision = f"{counts[index][index] / said:.3f}" if said else "–"
+        wanted = [str(told["n"]), str(told["correct"]), f"{told['accuracy']:.3f}", f"{low:.3f}–{high:.3f}", precision]
+        assert cells == wanted and f">{html.escape(told['class'])}<" in row
+    assert [int(count) for count in re.findall(r'data-other="[^"]*">(\d+)<', matrix)] == [*chain(*counts)]
 
 
 def test_an_address_that_leads_inside_is_refused(lab):  # noqa: F811

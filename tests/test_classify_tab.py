@@ -40,11 +40,11 @@ COUNTS = [[95 if true == said else (5 if said == (true + 1) % 10 else 0) for sai
 TEST = {"n": 1000, "accuracy": 0.95, "per_class": [], "confusion": COUNTS}
 
 
-def write_checkpoint(path: Path, seed: int = 0, **card) -> Path:
-    model = build_model("resnet20", num_classes=10, in_channels=1, seed=seed).eval()
-    preprocess = Preprocess(torch.full((1, 1, 1), 0.29), torch.full((1, 1, 1), 0.35))
+def write_checkpoint(path: Path, seed: int = 0, channels: int = 1, **card) -> Path:
+    model = build_model("resnet20", num_classes=10, in_channels=channels, seed=seed).eval()
+    preprocess = Preprocess(torch.full((channels, 1, 1), 0.29), torch.full((channels, 1, 1), 0.35))
     known = {"name": path.stem, "model": "resnet20", "dataset": "fashion-mnist", "dataset_title": "Fashion-MNIST",
-             "classes": list(CLASSES), "shape": [1, 28, 28], "step": 7}  # fmt: skip
+             "classes": list(CLASSES), "shape": [channels, 28, 28], "step": 7}  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(path, model, preprocess, {**known, **card})
     return path
@@ -154,6 +154,25 @@ def test_refusals_stand_where_the_answer_would(lab):
     assert 'role="alert"' in bars and "SVG" in bars
     _, bars = do.answer(None, "auto", "auto", hand("gone"))
     assert 'role="alert"' in bars and "gone" in bars and "gone" in do.grade(hand("gone"))
+
+
+def test_a_colour_picture_before_a_grey_model_gets_the_offer_of_another(lab, monkeypatch):
+    monkeypatch.setattr(shelf, "published", list, raising=False)
+    write_checkpoint(checkpoints.SHIPPED / "small.safetensors")
+    do, colourful = Handlers(lab), np.zeros((40, 40, 3), np.uint8)
+    colourful[:, :20, 0] = 200
+    assert "in colour" not in do.answer(colourful, "auto", "auto", hand())[1]
+    write_checkpoint(checkpoints.SHIPPED / "photos.safetensors", channels=3, dataset="cifar10-jpeg")
+    bars = do.answer(colourful, "auto", "auto", hand("small"))[1]
+    assert bars.count("<li>") == 5 and "this model sees it in grey" in bars and "&quot;use&quot;: &quot;photos" in bars
+    for plain in (colourful[:, :, :1], np.full((40, 40, 3), 90, np.uint8), np.full((9, 9, 3), (90, 95, 80), np.uint8)):
+        assert "in colour" not in do.answer(plain, "auto", "auto", hand("small"))[1]
+    assert "in colour" not in do.answer(colourful, "auto", "auto", hand("photos"))[1]
+    taken, tab = do.follow(hand("small"), clicked(use="photos"))
+    assert Hand.of(taken).checkpoint == "photos" and tab == gr.skip()
+    assert do.follow(hand(), clicked(go="train"))[1].selected == "train"
+    with pytest.raises(UnknownCheckpoint):
+        do.follow(hand(), clicked(use="../photos"))
 
 
 def test_the_image_field_hands_on_files_unopened(tmp_path):

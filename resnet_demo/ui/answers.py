@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..predict import Prediction
 
 MOST_CLASSES_NAMED = 40
+MOST_OFFERED = 2  # checkpoints that see colour
 
 
 def eye_html(prediction: Prediction, lang: str = "en") -> str:
@@ -39,6 +40,18 @@ def bars_html(prediction: Prediction, classes: Sequence[str], lang: str = "en") 
     verdict = f"<b>{escape(name)}</b> <span>{_percent(probability)}</span>"
     bars = "".join(_bar(*answer) for answer in prediction.top)
     return f'<p class="verdict">{verdict}</p><ol class="bars">{bars}</ol>{own_classes_html(classes, lang)}'
+
+
+def colour_html(entries: Sequence[tuple[str, str]], lang: str = "en") -> str:
+    """The offer of checkpoints, (what one reads, key), that see the colours of this picture; "" without any."""
+    if not entries:
+        return ""
+    buttons = "".join(
+        f'<button type="button" class="ask" {send({"use": key})}>{escape(say("classify.use_colour", lang, name=name))}'
+        "</button>"
+        for name, key in entries[:MOST_OFFERED]
+    )
+    return f'{quiet(say("classify.lost_colour", lang))}<div class="asks">{buttons}</div>'
 
 
 def _bar(name: str, probability: float) -> str:

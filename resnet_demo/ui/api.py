@@ -109,7 +109,7 @@ class Endpoints:
 
     def classify(self, images: list[dict], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
         """The most probable classes of each uploaded picture. `checkpoint` is a shipped name or a run's id."""
-        files = [_uploaded(image) for image in (images if isinstance(images, list) else [images])]
+        files = [uploaded(image) for image in (images if isinstance(images, list) else [images])]
         if len(files) > MOST_PICTURES:
             raise InvalidOption(option="images", value=f"{len(files)} pictures", allowed=f"at most {MOST_PICTURES}")
         answers = verbs.classify([path for path, _ in files], str(self._path(checkpoint)), whole(top, "top"))
@@ -149,7 +149,7 @@ def _number(value: Any, option: str) -> float | None:
     raise InvalidOption(option=option, value=value, allowed="a number")
 
 
-def _uploaded(file: Any) -> tuple[Path, str]:
+def uploaded(file: Any) -> tuple[Path, str]:
     """-> (where the upload is, what the visitor calls it). Only files that came through the upload are opened.
 
     Raises: PictureRefused.

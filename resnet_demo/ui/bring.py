@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -16,22 +14,21 @@ from ..brought import fitting_datasets
 from ..checkpoint import has_card, read_card
 from ..datasets import DATASETS
 from ..errors import LabError
-from ..evaluate import evaluate, probabilities
 from ..foreign import read_weights, recognise
-from ..imagesets import ImageSet
-from ..many import Pictures, read_many
+from ..many import read_many
 from ..pictures import open_picture
 from ..specs import is_model
-from . import confusion, gradebook, imported, shelf
+from . import imported, shelf
+from .api import uploaded
 from .failures import guarded
+from .folder import chooser
 from .hand import Hand
-from .markup import LISTEN, alert, png_address, quiet, send, sent
+from .many_view import many_html
+from .markup import LISTEN, alert, quiet, sent
 from .page import Lab, Page
 from .strings import label, say
 from .web_address import fetch
 
-KEPT_SECONDS = 2900.0
-MOST_SHOWN = 120
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SLOW = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
 INSECURE = "if (!window.isSecureContext) element.querySelector('p').hidden = false;"
@@ -51,15 +48,31 @@ class Bringing:
         self, files: Sequence[str] | None, fit: str, invert: str, hand: str, progress: gr.Progress = gr.Progress()
     ) -> str:
         """What the checkpoint in hand makes of these files: a class table where folders are labels, else a strip."""
+        return self._answered([(Path(file), Path(file).name) for file in files or ()], fit, invert, hand, progress)
+
+    def folder(
+        self, fit: str, invert: str, hand: str, event: gr.EventData, progress: gr.Progress = gr.Progress()
+    ) -> str:
+        """The same of a folder, which the browser has sent as a .zip."""
+        told = event._data if isinstance(event._data, dict) else {}
+        try:
+            path, _ = uploaded({"path": told.get("path")})
+        except LabError as error:
+            return alert(str(error))
+        name = str(told.get("name") or label("classify.folder_folder"))[:80]
+        return self._answered([(path, name)], fit, invert, hand, progress)
+
+    def _answered(
+        self, sources: Sequence[tuple[Path, str]], fit: str, invert: str, hand: str, progress: gr.Progress
+    ) -> str:
         held = Hand.of(hand)
         try:
             entry = shelf.chosen(self.lab, held)
-            if entry is None or not files:
+            if entry is None or not sources:
                 return quiet(say("classify.many_none", held.lang))
             checkpoint = shelf.opened(entry.path)
-            sources = [(Path(file), Path(file).name) for file in files]
             found = read_many(checkpoint, sources, fit, invert, lambda what, share: progress(share or 0.0, desc=what))
-            return _many_html(entry, checkpoint, found, sources[0][1], held.lang)
+            return many_html(entry, checkpoint, found, sources[0][1], held.lang)
         except LabError as error:
             return alert(str(error))
 
@@ -102,46 +115,6 @@ class Bringing:
         return Hand.of(hand).with_(**changes).to_json()
 
 
-def _many_html(entry: shelf.Entry, checkpoint: Any, found: Pictures, title: str, lang: str) -> str:
-    token = secrets.token_hex(16)
-    labelled = found.labelled(checkpoint)
-    if labelled is not None:
-        result = evaluate(checkpoint, labelled)
-        counts = tuple(tuple(row) for row in result.confusion)
-        grades = gradebook.Grades("brought", title, tuple(checkpoint.classes), counts, token)
-        answers = gradebook.Answers(entry.key, grades, labelled, labelled.labels, result.predicted, result.confidence)
-        body = confusion.grades_html(grades, lang)
-    else:
-        confidence, predicted = probabilities(checkpoint, found.views).max(1)
-        images = ImageSet(found.views, predicted, tuple(checkpoint.classes))
-        grades = gradebook.Grades("brought", title, tuple(checkpoint.classes), (), token)
-        answers = gradebook.Answers(entry.key, grades, images, predicted, predicted, confidence)
-        body = _plain_strip(found, answers, lang)
-    gradebook.lend(token, answers)
-    timer = threading.Timer(KEPT_SECONDS, gradebook.forget, (token,))
-    timer.daemon = True
-    timer.start()
-    if not found.refused:
-        return body
-    return quiet(say("classify.many_refused", lang, count=len(found.refused), first=found.refused[0])) + body
-
-
-def _plain_strip(found: Pictures, answers: gradebook.Answers, lang: str) -> str:
-    """Pictures without labels: each with its answer, neither right nor wrong."""
-    heading = say("classify.many_strip", lang, count=len(found.names), shown=min(MOST_SHOWN, len(found.names)))
-    figures = "".join(_figure(found, answers, index) for index in range(min(MOST_SHOWN, len(found.names))))
-    return f'<p class="strip-head">{escape(heading)}</p><div class="strip">{figures}</div>'
-
-
-def _figure(found: Pictures, answers: gradebook.Answers, index: int) -> str:
-    said, name = answers.grades.classes[int(answers.predicted[index])], escape(found.names[index][-60:])
-    return (
-        f'<button type="button" title="{name}" {send({"picture": index, "of": answers.grades.token})}>'
-        f'<img src="{png_address(found.views[index])}" alt="{name}"><span>{escape(said)} {answers.confidence[index]:.2f}'
-        f"</span><small>{name}</small></button>"
-    )
-
-
 def _pictures_behind(do: Any) -> Any:
     """A click on the table of what was brought fills the strip; one on a picture has it classified."""
 
@@ -168,6 +141,7 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
             get = gr.Button(label("classify.address_go"), scale=1, min_width=100, elem_id="classify-address-go")
         files = gr.File(label=label("classify.files"), file_count="multiple", type="filepath", height=140,
                         elem_id="classify-files")  # fmt: skip
+        chosen = chooser()
         gr.HTML(quiet(label("classify.files_help")), apply_default_css=False)
         many = gr.HTML(js_on_load=LISTEN, elem_id="classify-many", apply_default_css=False)
         own = gr.File(
@@ -189,6 +163,7 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
         [get.click, address.submit], guarded(bringing.from_address), address, picture, show_progress_on=picture, **SLOW
     )
     files.upload(guarded(bringing.many), [files, *choices, page.hand], many, **SLOW)
+    chosen.upload(guarded(bringing.folder), [*choices, page.hand], many, **SLOW)
     files.clear(lambda: "", None, many, **QUIET)
     page.hand.change(lambda: "", None, many, **QUIET)
     many.click(guarded(_pictures_behind(do)), page.hand, [strip, picture], **SLOW)

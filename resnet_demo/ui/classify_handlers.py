@@ -14,12 +14,13 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..explain import grad_cam
 from ..pictures import Source, open_picture
-from ..predict import classify, view_for
+from ..predict import Prediction, classify, view_for
 from ..specs import is_model
 from . import answers, confusion, examples, gradebook, heat, shelf
 from .hand import Hand
 from .markup import alert, quiet, send, sent
 from .page import Lab
+from .pairs import Pairing
 from .strings import label, say
 
 NOT_IN_BROWSERS = (".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -39,8 +40,8 @@ class Handlers:
         changes |= {"dataset": entry.dataset} if entry.dataset in DATASETS else {}
         return Hand.of(hand).with_(**changes).to_json()
 
-    def mirror(self, hand: str) -> tuple[Any, Any, str]:
-        """-> (the list of checkpoints, whether there are newer weights to ask for, the sheet of examples)"""
+    def mirror(self, hand: str) -> tuple[Any, Any, str, Any]:
+        """-> (the checkpoints, whether there are newer weights to ask for, the examples, what to compare with)"""
         held = Hand.of(hand)
         entry = _or_none(lambda: shelf.chosen(self.lab, held))
         choices = shelf.choices(self.lab, held.lang)
@@ -49,7 +50,8 @@ class Handlers:
         listed = gr.update(choices=choices, value=entry.key if entry else None)
         sheet = examples.sheet_for(entry.dataset if entry else held.dataset, self.lab.root)
         is_going = entry is not None and entry.state == "running"
-        return listed, gr.update(visible=is_going), examples.sheet_html(sheet, held.lang)
+        beside = Pairing(self.lab).offer(entry, held.lang)
+        return listed, gr.update(visible=is_going), examples.sheet_html(sheet, held.lang), beside
 
     def answer(self, picture: Source | None, fit: str, invert: str, hand: str) -> tuple[str, str]:
         """-> (the model's-eye view, the bars). A refusal stands where the bars would."""
@@ -64,7 +66,19 @@ class Handlers:
             (prediction,) = classify(checkpoint, [picture], fit=fit, invert=invert)
         except LabError as error:
             return answers.no_eye_html(held.lang), alert(str(error))
-        return answers.eye_html(prediction, held.lang), answers.bars_html(prediction, checkpoint.classes, held.lang)
+        bars = answers.bars_html(prediction, checkpoint.classes, held.lang)
+        return answers.eye_html(prediction, held.lang), bars + self._offer(prediction, held.lang)
+
+    def _offer(self, prediction: Prediction, lang: str) -> str:
+        """A checkpoint that sees colour, where this one loses the picture's."""
+        if not prediction.lost_colour:
+            return ""
+        return answers.colour_html([(shelf.label_of(e, lang), e.key) for e in shelf.in_colour(self.lab)], lang)
+
+    def follow(self, hand: str, event: gr.EventData) -> tuple[Any, Any]:
+        """What the buttons beside the bars do. -> (the hand with a model for colour, the Train tab)"""
+        key = sent(event).get("use")
+        return (self.choose(hand, key), gr.skip()) if isinstance(key, str) else (gr.skip(), gr.Tabs(selected="train"))
 
     def show_upload(self, picture: Source | None) -> Any:
         """An upload that browsers cannot show (TIFF, PNM) as one that they can; any other stays as it is."""

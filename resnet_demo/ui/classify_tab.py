@@ -13,6 +13,7 @@ from .failures import guarded
 from .hand import Hand
 from .markup import LISTEN, quiet
 from .page import Page
+from .pairs import Pairing
 from .safe_image import safe_image
 from .strings import label
 
@@ -39,13 +40,15 @@ def build(page: Page) -> None:
     gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
     grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
     strip = gr.HTML(NO_STRIP, js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False)
+    beside = _compare()
     do = Handlers(page.lab)
     with more:
         bring.build(page, picture, strip, (fit, invert), do)
     _wire_why(page, do, picture, why, (fit, invert))
-    _wire_checkpoint(page, do, checkpoint, newest, sheet)
+    _wire_checkpoint(page, do, checkpoint, newest, sheet, beside[0])
     _wire_picture(page, do, picture, eye, bars, sheet, strip, (fit, invert), newest)
     _wire_grades(page, do, grades, strip, newest)
+    _wire_compare(page, picture, strip, beside)
 
 
 def _checkpoint_row(page: Page) -> tuple[gr.Dropdown, gr.Button]:
@@ -89,13 +92,27 @@ def _radio(name: str, values: tuple[str, ...]) -> gr.Radio:
     )  # fmt: skip
 
 
-def _wire_checkpoint(page: Page, do: Handlers, checkpoint: gr.Dropdown, newest: gr.Button, sheet: gr.HTML) -> None:
+def _compare() -> tuple[gr.Dropdown, gr.HTML, gr.HTML]:
+    """-> (the second checkpoint, both side by side, the pictures that were asked for)"""
+    gr.HTML(f"<h2>{label('classify.pair')}</h2>", elem_id="classify-pair-head")
+    second = gr.Dropdown(
+        [], label=label("classify.pair_with"), info=label("classify.pair_help"), filterable=False,
+        elem_id="classify-pair-with", min_width=280,
+    )  # fmt: skip
+    table = gr.HTML(js_on_load=LISTEN, elem_id="classify-pair", apply_default_css=False)
+    strip = gr.HTML(js_on_load=LISTEN, elem_id="classify-pair-strip", apply_default_css=False)
+    return second, table, strip
+
+
+def _wire_checkpoint(
+    page: Page, do: Handlers, checkpoint: gr.Dropdown, newest: gr.Button, sheet: gr.HTML, second: gr.Dropdown
+) -> None:
     # The list changes as runs come and go: the key is looked up on the shelf, not among the choices of the first paint.
     checkpoint.input(guarded(do.choose), [page.hand, checkpoint], page.hand, preprocess=False, **QUIET)
-    refresh = {"inputs": page.hand, "outputs": [checkpoint, newest, sheet], **QUIET}
+    refresh = {"inputs": page.hand, "outputs": [checkpoint, newest, sheet, second], **QUIET}
     page.hand.change(guarded(do.mirror), **refresh)
     newest.click(guarded(do.mirror), **refresh)
-    page.tabs.select(guarded(_if_shown(do.mirror, 3)), **refresh)
+    page.tabs.select(guarded(_if_shown(do.mirror, 4)), **refresh)
 
 
 def _wire_picture(
@@ -112,7 +129,7 @@ def _wire_picture(
     """Whatever changes, the answer follows."""
     triggers = [picture.change, *(choice.input for choice in choices), page.hand.change, newest.click]
     gr.on(triggers, guarded(do.answer), [picture, *choices, page.hand], [eye, bars], **INFER)
-    bars.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **QUIET)  # the one button there: no weights yet
+    bars.click(guarded(do.follow), page.hand, [page.hand, page.tabs], **QUIET)
     picture.upload(guarded(do.show_upload), picture, picture, **QUIET)
     sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)
     strip.click(guarded(do.take_from_strip), page.hand, picture, **QUIET)
@@ -125,9 +142,24 @@ def _wire_why(page: Page, do: Handlers, picture: gr.Image, why: gr.HTML, choices
 
 def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newest: gr.Button) -> None:
     page.hand.change(guarded(do.grade), page.hand, grades, **QUIET)
-    page.hand.change(lambda: NO_STRIP, None, strip, **QUIET)
     newest.click(guarded(do.grade), page.hand, grades, **QUIET)
     grades.click(guarded(do.show), page.hand, [grades, strip], show_progress_on=strip, **MEASURE)
+
+
+def _wire_compare(page: Page, picture: gr.Image, strip: gr.HTML, beside: tuple[gr.Dropdown, gr.HTML, gr.HTML]) -> None:
+    second, table, pictures = beside
+    pairing = Pairing(page.lab)
+    page.hand.change(lambda: (NO_STRIP, None, "", ""), None, [strip, *beside], **QUIET)
+    second.input(
+        guarded(pairing.compare),
+        [page.hand, second],
+        [table, pictures],
+        preprocess=False,
+        show_progress_on=table,
+        **MEASURE,
+    )
+    table.click(guarded(pairing.show), [page.hand, second], pictures, preprocess=False, **MEASURE)
+    pictures.click(guarded(pairing.take), [page.hand, second], picture, preprocess=False, **QUIET)
 
 
 def _if_shown(handler: Any, outputs: int) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def known(entry: Entry, root: Path | None = None) -> Grades | None:
     `root` is where an earlier server may have kept them.
     """
     card = read_card(entry.path)
-    if entry.is_finished and (grades := from_card(card)):
+    if split_of(entry) == "test" and (grades := from_card(card)):
         return grades
     token = _token(entry)
     found = _find(token)
@@ -210,7 +210,14 @@ def _token(entry: Entry) -> str:
 
 
 def split_of(entry: Entry) -> str:
-    return "test" if entry.is_finished else "validation"
+    return entry.judged_on or ("test" if entry.is_finished else "validation")
+
+
+def side_by_side(entry: Entry, other: Entry) -> tuple[Entry, Entry]:
+    """Both as judged together: by the first one's data, on test where both are finished, else on validation."""
+    split = "test" if entry.is_finished and other.is_finished else "validation"
+    data = entry.dataset or other.dataset
+    return replace(entry, dataset=data, judged_on=split), replace(other, dataset=data, judged_on=split)
 
 
 def expected_size(entry: Entry) -> int | None:
@@ -218,14 +225,14 @@ def expected_size(entry: Entry) -> int | None:
     spec = DATASETS.get(entry.dataset)
     if spec is None:
         return None
-    return spec.test if entry.is_finished else round(0.1 * spec.train)
+    return spec.test if split_of(entry) == "test" else round(0.1 * spec.train)
 
 
 def pictures(lab: Lab, entry: Entry, checkpoint: Checkpoint, progress: Progress) -> tuple[ImageSet, str]:
     """The pictures to judge the checkpoint by, and their data set's title."""
     channels, side, _ = checkpoint.shape
     loaded = load_data(_source(lab, entry), side=side, root=lab.root, progress=progress)
-    images = loaded.test if entry.is_finished else _validation(loaded.train)
+    images = loaded.test if split_of(entry) == "test" else _validation(loaded.train)
     return with_channels(images, channels), loaded.title
 
 

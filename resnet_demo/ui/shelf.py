@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ..checkpoint import Checkpoint, open_checkpoint, read_card, shipped
@@ -25,7 +26,9 @@ KEPT_OPEN = 4
 class Entry:
     """One checkpoint. `key` is what the hand holds: a shipped name or a run's id. `state` is `shipped` or the run's.
 
-    `accuracy` is on the test set where the test was made, else on validation; None where neither is known.
+    `accuracy` is on the test set where the test was made, else on validation; None where neither is known. `channels`
+    is for weights that are not here yet; those that are tell it themselves. `judged_on` is the split that they are
+    judged by, where not their state decides that.
     """
 
     key: str
@@ -37,6 +40,8 @@ class Entry:
     accuracy: float | None = None
     title: str = ""
     created: str = ""
+    channels: int = 0
+    judged_on: str = ""
 
     @property
     def is_finished(self) -> bool:
@@ -110,6 +115,38 @@ def _of_run(run: Run) -> Entry | None:
     return Entry(
         run.id, path, status.state, config.spec.name, config.data, history.step, accuracy, config.title, config.created
     )
+
+
+def alike(lab: Lab, entry: Entry) -> list[Entry]:
+    """The other checkpoints that tell the same classes apart, by name."""
+    wanted = set(classes_of(entry))
+    return [other for other in entries(lab) if other.key != entry.key and set(classes_of(other)) == wanted]
+
+
+def in_colour(lab: Lab) -> list[Entry]:
+    """The checkpoints that see colour: what ships with the lab first, and nothing that is unfinished."""
+    found = [entry for entry in entries(lab) if entry.is_finished and (entry.channels or _told(entry)[1]) == 3]
+    return sorted(found, key=lambda entry: entry.state != "shipped")
+
+
+def classes_of(entry: Entry) -> tuple[str, ...]:
+    """The names on its card, () where it cannot be read."""
+    return _told(entry)[0]
+
+
+def _told(entry: Entry) -> tuple[tuple[str, ...], int]:
+    """(classes, channels of its pictures) by its card."""
+    try:
+        return _read(*signature(entry.path))
+    except LabError:
+        return (), 0
+
+
+@lru_cache(maxsize=256)
+def _read(path: str, mtime_ns: int, size_bytes: int) -> tuple[tuple[str, ...], int]:
+    card = read_card(Path(path))
+    classes, shape = (card[key] if isinstance(card[key], list) else [] for key in ("classes", "shape"))
+    return tuple(map(str, classes)), shape[0] if shape and type(shape[0]) is int else 0
 
 
 def choices(lab: Lab, lang: str = "en") -> list[tuple[str, str]]:

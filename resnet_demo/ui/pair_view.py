@@ -1,0 +1,163 @@
+"""Two checkpoints side by side as HTML: accuracies, who is right, the class table, pictures with both answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ..intervals import sign_test, wilson
+from .markup import png_address, quiet, send
+from .strings import say
+
+if TYPE_CHECKING:
+    from .gradebook import Answers
+    from .pairs import Pair
+
+COLUMNS = ("class", "n", "first", "interval", "second", "interval", "difference", "only_first", "only_second")
+MOST_PICTURES = 60
+
+
+def pair_html(pair: Pair, names: Sequence[str], lang: str = "en") -> str:
+    """Both accuracies, the four counts beside them, and the class table below. `names` are the checkpoints'."""
+    sides = "".join(
+        _side(which, answers, name, lang)
+        for which, answers, name in zip(("first", "second"), (pair.first, pair.second), names)
+    )
+    split = quiet(say("classify.pair_validation", lang)) if pair.first.grades.split == "validation" else ""
+    differ = len(pair.where("differ"))
+    words = _say("pair_show_differ", lang, count=differ)
+    ask = f'<button type="button" class="ask" {_ask(pair, "differ")}>{words}</button>'
+    return (
+        f'{split}<div class="duel"><div class="sides">{sides}</div>{_counts_html(pair, lang)}</div>'
+        f"{quiet(verdict(pair, lang))}{_table_html(pair, lang)}"
+        f'<div class="asks">{ask if differ else ""}</div>'
+    )
+
+
+def _say(key: str, lang: str, **fields: Any) -> str:
+    return escape(say(f"classify.{key}", lang, **fields))
+
+
+def _ask(pair: Pair, kind: str, **which: int) -> str:
+    return send({"show": kind, **which, "of": [pair.first.grades.token, pair.second.grades.token]})
+
+
+def _side(which: str, answers: Answers, name: str, lang: str) -> str:
+    grades = answers.grades
+    low, high = wilson(grades.correct, grades.n)
+    rest = _say("pair_on", lang, n=grades.n, data=grades.data, low=f"{low:.3f}", high=f"{high:.3f}")
+    return (
+        f'<div class="side"><p class="name"><b>{_say(f"pair_{which}", lang)}</b> {escape(name)}</p>'
+        f'<p class="headline"><b>{grades.accuracy:.3f}</b> <span>{rest}</span></p></div>'
+    )
+
+
+def _counts_html(pair: Pair, lang: str) -> str:
+    """The four counts: rows are the first one right and wrong, columns the second one."""
+    counts = pair.counts()
+    heads = "".join(f'<th scope="col">{_say(f"pair_second_{word}", lang)}</th>' for word in ("right", "wrong"))
+    rows = "".join(
+        f'<tr><th scope="row">{_say(f"pair_first_{word}", lang)}</th>'
+        + "".join(f'<td><button type="button" {_ask(pair, kind)}>{counts[kind]:,}</button></td>' for kind in kinds)
+        + "</tr>"
+        for word, kinds in (("right", ("both", "first")), ("wrong", ("second", "neither")))
+    )
+    caption = _say("pair_counts", lang)
+    head = f"<caption>{caption}</caption><thead><tr><td></td>{heads}</tr></thead>"
+    return f'<table class="counts">{head}<tbody>{rows}</tbody></table>'
+
+
+def verdict(pair: Pair, lang: str = "en") -> str:
+    """How far apart they are, and how often chance alone would put equally good ones that far apart."""
+    counts, grades = pair.counts(), pair.first.grades
+    first, second = counts["first"], counts["second"]
+    points = 100 * (second - first) / max(1, grades.n)
+    if first == second:
+        return say("classify.pair_even", lang, count=first)
+    chance = 100 * sign_test(first, second)
+    words = say("classify.pair_below", lang) if chance < 0.1 else f"{chance:.1f} %"
+    better = say(f"classify.pair_{'second' if second > first else 'first'}", lang)
+    return say(
+        "classify.pair_verdict",
+        lang,
+        better=better,
+        points=f"{abs(points):.1f}",
+        first=first,
+        second=second,
+        chance=words,
+    )
+
+
+def _table_html(pair: Pair, lang: str) -> str:
+    heads = "".join(
+        f'<th scope="col" class="{"name" if what == "class" else "number"}">'
+        f'<button type="button" data-sort>{_say(f"pair_th_{what}", lang)}</button></th>'
+        for what in COLUMNS
+    )
+    rows = "".join(_row(pair, index, lang) for index in range(len(pair.first.grades.classes)))
+    caption = _say("pair_caption", lang)
+    return (
+        f'<div class="class-table"><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(pair: Pair, true: int, lang: str) -> str:
+    name = escape(pair.first.grades.classes[true])
+    counts = pair.counts(true)
+    n = sum(counts.values())
+    rights = [counts["both"] + counts[which] for which in ("first", "second")]
+    difference = (rights[1] - rights[0]) / n if n else 0.0
+    cells = [_number(n, f"{n:,}")]
+    for right in rights:
+        low, high = wilson(right, n)
+        cells.append(_number(right / n if n else -1, f"{right / n:.3f}" if n else "–"))
+        cells.append(_number(low if n else -1, f"{low:.3f}–{high:.3f}" if n else "–"))
+    cells.append(_number(difference, f"{difference:+.3f}" if n else "–"))
+    for which in ("first", "second"):
+        ask = f'<button type="button" {_ask(pair, which, true=true)}>{counts[which]:,}</button>'
+        cells.append(_number(counts[which], ask if counts[which] else "0"))
+    return (
+        f'<tr><th scope="row"><button type="button" {_ask(pair, "differ", true=true)}>{name}</button></th>'
+        f"{''.join(cells)}</tr>"
+    )
+
+
+def _number(value: float, words: str) -> str:
+    return f'<td class="number" data-v="{value:.6f}">{words}</td>'
+
+
+def strip_for(pair: Pair, asked: dict[str, Any], lang: str = "en") -> str:
+    """The pictures of a kind, all of them or of one class, with a heading that says which."""
+    classes, true = pair.first.grades.classes, asked.get("true")
+    true = true if type(true) is int and 0 <= true < len(classes) else None
+    kind = asked.get("show") if asked.get("show") in ("both", "first", "second", "neither") else "differ"
+    indices = pair.where(kind, true)
+    of = "" if true is None else say("classify.pair_of", lang, true=classes[true])
+    heading = say(f"classify.pair_strip_{kind}", lang, count=len(indices), of=of)
+    shown = indices[:MOST_PICTURES]
+    if not shown:
+        return quiet(heading)
+    more = _say("strip_shown", lang, shown=len(shown), of=len(indices)) if len(indices) > len(shown) else ""
+    figures = "".join(_figure(pair, index, lang) for index in shown)
+    return f'<p class="strip-head">{escape(heading)} <span>{more}</span></p><div class="strip pairs">{figures}</div>'
+
+
+def _figure(pair: Pair, index: int, lang: str) -> str:
+    classes = pair.first.grades.classes
+    true = _say("is_really", lang, true=classes[int(pair.first.labels[index])])
+    answers = "".join(
+        _answer(which, one, index, lang) for which, one in zip(("first", "second"), (pair.first, pair.second))
+    )
+    tokens = [pair.first.grades.token, pair.second.grades.token]
+    return (
+        f'<button type="button" {send({"picture": index, "of": tokens})}>'
+        f'<img src="{png_address(pair.first.images.images[index])}" alt="">{answers}<small>{true}</small></button>'
+    )
+
+
+def _answer(which: str, answers: Answers, index: int, lang: str) -> str:
+    said = escape(answers.grades.classes[int(answers.predicted[index])])
+    kind = "right" if answers.predicted[index] == answers.labels[index] else "wrong"
+    return f'<span class="{kind}"><b>{_say(f"pair_{which}", lang)}</b> {said} {answers.confidence[index]:.2f}</span>'
