@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .checkpoint import Checkpoint, find_checkpoint, has_card, open_checkpoint, save_checkpoint
+from . import imagenet
+from .checkpoint import HUB, Checkpoint, find_checkpoint, has_card, open_checkpoint, save_checkpoint
 from .datasets import DATASETS, find_spec
 from .errors import CheckpointRefused, InvalidOption
 from .foreign import Recognised, candidates, read_weights, recognise
+from .imagesets import Progress
 from .preprocess import Preprocess
 from .resnet import ResNet
 from .specs import ResNetSpec
@@ -23,19 +25,35 @@ STATISTICS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "fashion-mnist-small": ((0.2860,), (0.3530,)),
     "mnist": ((0.1307,), (0.3081,)),
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
-    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    imagenet.NAME: (imagenet.MEAN, imagenet.STD),
 }
 NORMALISATIONS = ("dataset", "half", "unit", "imagenet")
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 MOST_SIDE = 512
 
 
-def open_any(source: str | Path, dataset: str | None = None, model: str | None = None) -> Checkpoint:
+def open_any(
+    source: str | Path, dataset: str | None = None, model: str | None = None, progress: Progress | None = None
+) -> Checkpoint:
     """A checkpoint of the lab, or weights from elsewhere, which know neither their data nor always their network.
 
-    Raises: UnknownCheckpoint, CheckpointRefused; it says when `dataset` or `model` must be named.
+    Raises: UnknownCheckpoint, CheckpointRefused, which says when `dataset` or `model` must be named; what downloads do.
     """
-    path = find_checkpoint(source)
-    return open_checkpoint(path) if has_card(path) else bring(path, dataset or "", model or "")
+    path = find_checkpoint(source, progress)
+    if has_card(path):
+        return open_checkpoint(path)
+    told = _told(source, path)
+    classes = () if dataset else told.get("classes", ())
+    return bring(path, dataset or told.get("dataset", ""), model or "", classes, name=told.get("name", ""))
+
+
+def _told(source: str | Path, path: Path) -> dict[str, Any]:
+    """What is known of weights besides themselves: something only where they come from the Hub."""
+    if Path(source) == path or not str(source).startswith(HUB):
+        return {}
+    from .hub import hints
+
+    return {"name": str(source).removeprefix(HUB), **hints(path)}
 
 
 def bring(
@@ -44,9 +62,9 @@ def bring(
 ) -> Checkpoint:  # fmt: skip
     """The checkpoint that these weights are, once it is said what they were trained on.
 
-    `dataset` is a name of DATASETS, or "" if `classes` are named. `model` chooses where several networks have the same
-    weights (a plain net and its residual twin); the first, the residual one, is taken otherwise. `resize` is the side
-    that pictures were enlarged to; nets with the stem for 224 pixels get their natural one.
+    `dataset` is a name of DATASETS or "imagenet", or "" if `classes` are named. `model` chooses where several networks
+    have the same weights (a plain net and its residual twin); the first, the residual one, is taken otherwise. `resize`
+    is the side that pictures were enlarged to; nets with the stem for 224 pixels get their natural one.
     Raises: CheckpointRefused, UnknownDataset, InvalidOption.
     """
     name = name or path.name
@@ -91,7 +109,7 @@ def _card(spec: ResNetSpec, name: str, dataset: str, classes: tuple[str, ...]) -
         raise CheckpointRefused(
             path=name, why=f"it is {spec.name}, but it does not say what it was trained on; name the data set"
         )
-    known = find_spec(dataset) if dataset else None
+    known = _data(dataset) if dataset else None
     names = known.classes if known else classes
     if len(names) != spec.num_classes:
         what = known.title if known else "the list"
@@ -99,8 +117,31 @@ def _card(spec: ResNetSpec, name: str, dataset: str, classes: tuple[str, ...]) -
             path=name, why=f"it tells {spec.num_classes} classes apart, and {what} has {len(names)}"
         )
     shape = (spec.in_channels, *(known.shape if known else spec.input)[1:])
-    return {"name": Path(name).stem, "model": spec.name, "dataset": dataset, "dataset_title": known.title if known else "",
+    card = {"name": _stem(name), "model": spec.name, "dataset": dataset, "dataset_title": known.title if known else "",
             "classes": list(names), "shape": list(shape), "licence": "as its author says"}  # fmt: skip
+    return {**card, "short_side": imagenet.SHORT_SIDE} if dataset == imagenet.NAME else card
+
+
+def _stem(name: str) -> str:
+    """A file's name without its ending; any other name as it is."""
+    return Path(name).stem if Path(name).suffix in ENDINGS else name
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What weights can have been trained on."""
+
+    title: str
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+
+
+def _data(name: str) -> _Data:
+    """Raises: UnknownDataset."""
+    if name == imagenet.NAME:
+        return _Data(imagenet.TITLE, imagenet.classes(), (3, imagenet.SIDE, imagenet.SIDE))
+    known = find_spec(name)
+    return _Data(known.title, known.classes, known.shape)
 
 
 def _preprocess(
@@ -124,5 +165,6 @@ def _by_channel(values: tuple[float, ...], channels: int) -> torch.Tensor:
 
 
 def fitting_datasets(spec: ResNetSpec) -> list[str]:
-    """The data sets with as many classes as the weights tell apart."""
-    return [known.name for known in DATASETS.values() if len(known.classes) == spec.num_classes]
+    """The data sets with as many classes as the weights tell apart; ImageNet only as what they were trained on."""
+    names = [known.name for known in DATASETS.values() if len(known.classes) == spec.num_classes]
+    return [*names, imagenet.NAME] if spec.num_classes == imagenet.CLASSES else names

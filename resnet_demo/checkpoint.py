@@ -21,19 +21,22 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as pack_tensors
 from torch import Tensor
 
+from . import imagenet
+from .cards import card_of, check_card, check_preprocess, find_card
 from .errors import CheckpointRefused, InvalidSpec, UnknownCheckpoint
+from .foreign import read_weights
 from .home import write_atomically
+from .imagesets import Progress
 from .preprocess import Preprocess, input_size
 from .resnet import ResNet
 from .specs import ResNetSpec, spec_from_dict
 
+HUB = "hub:"
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"
 MOST_BYTES = 2_000_000_000
 MOST_HEADER_BYTES = 10_000_000
-LARGEST_INPUT = 1024  # pixels, what a card may have pictures enlarged to
 MOST_VALUES, MOST_MACS = 2**25, 2 * 10**11  # for one picture; resnet152 at 224 pixels has 2**20 and 1.2e10
 LONGEST_REASON = 120
-CARD_KEYS = ("model", "spec", "classes", "shape")
 
 
 @dataclass
@@ -66,19 +69,25 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
 
 
-def find_checkpoint(source: str | Path) -> Path:
-    """The file of a path or of a shipped name.
+def find_checkpoint(source: str | Path, progress: Progress | None = None) -> Path:
+    """The file of a path, of a shipped name, of one of ImageNet's, or of `hub:owner/name`, downloaded where it must be.
 
-    Raises: UnknownCheckpoint.
+    Raises: UnknownCheckpoint, and what a download raises.
     """
-    path = Path(source)
+    path, name = Path(source), str(source)
     if path.is_dir() and (path / "best.safetensors").is_file():
         return path / "best.safetensors"
     if path.is_file():
         return path
-    if str(source) in (known := shipped()):
-        return known[str(source)]
-    raise UnknownCheckpoint(name=str(source), known=shipped())
+    if name in (known := shipped()):
+        return known[name]
+    if name in imagenet.WEIGHTS:
+        return imagenet.obtain(name, progress)
+    if name.startswith(HUB):
+        from .hub import obtain
+
+        return obtain(name.removeprefix(HUB), progress)
+    raise UnknownCheckpoint(name=name, known=[*known, *imagenet.WEIGHTS])
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -86,55 +95,64 @@ def read_card(path: Path) -> dict[str, Any]:
 
     Raises: CheckpointRefused.
     """
+    if weights := imagenet.weights_in(path):
+        return weights.card()
     try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = file.read(length) if length <= MOST_HEADER_BYTES else b""
+        return card_of(_header(path), path)
     except (OSError, struct.error) as error:
         raise CheckpointRefused(path=path.name, why="it is not a safetensors file") from error
-    return _card_of(header, path)
 
 
 def has_card(path: Path) -> bool:
     """Whether the file claims to be a checkpoint of this lab; other weights are `brought`."""
     try:
-        read_card(path)
-    except CheckpointRefused as error:
-        return "card lacks" in str(error)
-    return True
+        return imagenet.weights_in(path) is not None or find_card(_header(path)) is not None
+    except (OSError, struct.error):
+        return False
 
 
-def _card_of(header: bytes, path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(json.loads(header)["__metadata__"]["card"])
-        missing = [key for key in CARD_KEYS if key not in dict(card)]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CheckpointRefused(path=path.name, why="it is not a safetensors file with a card of this lab") from error
-    if missing:
-        raise CheckpointRefused(path=path.name, why=f"its card lacks {', '.join(missing)}")
-    return card
+def _header(path: Path) -> bytes:
+    """What a safetensors file says of itself; nothing where it says too much."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        return file.read(length) if length <= MOST_HEADER_BYTES else b""
 
 
-def open_checkpoint(source: str | Path) -> Checkpoint:
-    """The checkpoint of a path, a run's folder or a shipped name, on the CPU and in evaluation mode.
+def open_checkpoint(source: str | Path, progress: Progress | None = None) -> Checkpoint:
+    """The checkpoint of whatever `find_checkpoint` finds, on the CPU and in evaluation mode.
 
-    Raises: UnknownCheckpoint, CheckpointRefused if it is damaged or of another network.
+    Raises: UnknownCheckpoint, CheckpointRefused if it is damaged or of another network, and what a download raises.
     """
-    path = find_checkpoint(source)
+    path = find_checkpoint(source, progress)
+    if weights := imagenet.weights_in(path):
+        return _of_torchvision(weights, path)
     data = _read_bytes(path)
-    card = _card_of(data[8 : 8 + struct.unpack("<Q", data[:8])[0]] if len(data) > 8 else b"", path)
+    card = card_of(data[8 : 8 + struct.unpack("<Q", data[:8])[0]] if len(data) > 8 else b"", path)
     card = {**card, **_verified_sidecar(path, data)}
     try:
         tensors = parse_tensors(data)
         spec = spec_from_dict(card["spec"])
         preprocess = Preprocess(tensors.pop("preprocess.mean"), tensors.pop("preprocess.std"), card.get("resize"))
-        _check_card(card, spec, path)
-        _check_preprocess(preprocess, card["shape"], path)
+        check_card(card, spec, path)
+        check_preprocess(preprocess, card["shape"], path)
         model = _network(spec, tensors, input_size(tuple(card["shape"]), preprocess.resize), path)
     except (SafetensorError, InvalidSpec, KeyError, ValueError, TypeError, AttributeError) as error:
         why = " ".join(str(error).split())[:LONGEST_REASON]
         raise CheckpointRefused(path=path.name, why=f"it is damaged or not of this lab ({why})") from error
     return Checkpoint(model, preprocess.eval(), card, str(card.get("name") or path.stem), path)
+
+
+def _of_torchvision(weights: imagenet.WeightFile, path: Path) -> Checkpoint:
+    if not imagenet.is_intact(weights, path):
+        why = "its contents are not those of torchvision's file of that name; fetch it again"
+        raise CheckpointRefused(path=path.name, why=why)
+    tensors = read_weights(path)
+    for name in [name for name in tensors if name.endswith("running_mean")]:  # older files do not count batches
+        tensors.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
+    card = weights.card()
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (imagenet.MEAN, imagenet.STD))
+    model = _network(weights.spec, tensors, tuple(card["shape"]), path)
+    return Checkpoint(model, Preprocess(mean, std).eval(), card, weights.name, path)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -205,42 +223,10 @@ def _cost(model: ResNet, size: tuple[int, int, int]) -> tuple[int, int]:
     return max(values for values, _ in outputs), sum(macs for _, macs in outputs)
 
 
-def _check_card(card: Mapping[str, Any], spec: ResNetSpec, path: Path) -> None:
-    shape, classes, resize = card["shape"], card["classes"], card.get("resize")
-    is_shape = isinstance(shape, list) and len(shape) == 3 and all(type(n) is int and 0 < n <= 4096 for n in shape)
-    if not is_shape or shape[0] != spec.in_channels:
-        raise CheckpointRefused(path=path.name, why="its card gives no usable picture size")
-    if resize is not None and (type(resize) is not int or not 1 <= resize <= LARGEST_INPUT):
-        raise CheckpointRefused(
-            path=path.name, why=f"its card resizes to something else than 1 to {LARGEST_INPUT} pixels"
-        )
-    if not _are_names(classes) or len(classes) != spec.num_classes:
-        raise CheckpointRefused(path=path.name, why=f"its card does not name {spec.num_classes} classes")
-    for key in ("name", "model", "dataset", "dataset_title"):
-        if not isinstance(card.get(key, ""), str):
-            raise CheckpointRefused(path=path.name, why=f"the {key} on its card is no text")
-    if not isinstance(card.get("test") or {}, dict):
-        raise CheckpointRefused(path=path.name, why="the test on its card is no table")
-
-
-def _are_names(classes: Any) -> bool:
-    are_texts = isinstance(classes, list) and all(isinstance(name, str) and name for name in classes)
-    return are_texts and len(set(classes)) == len(classes)
-
-
-def _check_preprocess(preprocess: Preprocess, shape: list[int], path: Path) -> None:
-    fitting = ((shape[0], 1, 1), tuple(shape))
-    for name, value in (("mean", preprocess.mean), ("std", preprocess.std)):
-        if tuple(value.shape) not in fitting or not value.isfinite().all():
-            raise CheckpointRefused(path=path.name, why=f"its preprocess.{name} does not fit its pictures")
-    if not (preprocess.std > 0).all():
-        raise CheckpointRefused(path=path.name, why="its preprocess.std is not above 0")
-
-
 def load_model(source: str | Path) -> tuple[ResNet, dict[str, Any]]:
-    """The network in evaluation mode and its card, from a path or a shipped name.
+    """The network in evaluation mode and its card, from a path or any name of a checkpoint.
 
-    Raises: UnknownCheckpoint, CheckpointRefused.
+    Raises: UnknownCheckpoint, CheckpointRefused, and what a download raises.
     """
     checkpoint = open_checkpoint(source)
     return checkpoint.model, checkpoint.card

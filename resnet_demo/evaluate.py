@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 128
 BATCH_PIXELS = 2**19  # of large pictures there are fewer at a time: 10 of 224 pixels
+NAMED = 12  # of the classes that a sentence lists
 Progress = Callable[[float], None]
 
 
@@ -112,12 +113,20 @@ def align_labels(checkpoint: Checkpoint, images: ImageSet) -> Tensor:
 
     Raises: ClassesDiffer unless both name the same classes.
     """
-    if set(images.classes) != set(checkpoint.classes):
-        raise ClassesDiffer(
-            checkpoint=checkpoint.name, known=", ".join(checkpoint.classes), given=", ".join(images.classes)
-        )
+    check_classes(checkpoint, images.classes)
     position = {name: index for index, name in enumerate(checkpoint.classes)}
     return torch.tensor([position[name] for name in images.classes])[images.labels]
+
+
+def check_classes(checkpoint: Checkpoint, classes: Sequence[str]) -> None:
+    """Raises: ClassesDiffer unless these are the checkpoint's classes, in whatever order."""
+    if set(classes) != set(checkpoint.classes):
+        raise ClassesDiffer(checkpoint=checkpoint.name, known=_named(checkpoint.classes), given=_named(classes))
+
+
+def _named(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - NAMED:,} more" if len(classes) > NAMED else ""
+    return ", ".join(classes[:NAMED]) + more
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:

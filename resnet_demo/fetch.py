@@ -36,12 +36,35 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Job:
-    """One file to fetch: where from, where to, and what proves that it is the right one."""
+    """One file to fetch: where from, where to, and what proves that it is the right one.
+
+    The proof is its MD5, or the first digits of its SHA-256. `size_bytes` may be up to `slack_bytes` too large, where
+    the size is only known in round figures.
+    """
 
     url: str
     path: Path
     md5: str
     size_bytes: int
+    sha256: str = ""
+    slack_bytes: int = 0
+
+    def is_at(self, path: Path) -> bool:
+        """Whether `path` is this file."""
+        try:
+            with path.open("rb") as file:
+                return self.proves(self.digest(iter(lambda: file.read(CHUNK_BYTES), b"")))
+        except OSError:
+            return False
+
+    def digest(self, chunks: Iterable[bytes]) -> str:
+        sum_of = hashlib.sha256() if self.sha256 else hashlib.md5(usedforsecurity=False)
+        for chunk in chunks:
+            sum_of.update(chunk)
+        return sum_of.hexdigest()
+
+    def proves(self, digest: str) -> bool:
+        return digest.startswith(self.sha256) if self.sha256 else digest == self.md5
 
 
 class TransferError(Exception):
@@ -67,7 +90,7 @@ def download_all(jobs: list[Job], *, what: str, instead: str, progress: Progress
     Raises: DataUnavailable when downloads are switched off; DownloadFailed when the server cannot be reached,
     stalls, breaks off or sends something else; DiskFull. None of these leaves a wrong or half file.
     """
-    missing = [job for job in jobs if not has_checksum(job.path, job.md5)]
+    missing = [job for job in jobs if not job.is_at(job.path)]
     if missing and offline():
         raise DataUnavailable(dataset=what, why="downloads are switched off (RESNET_DEMO_OFFLINE)", instead=instead)
     total, before = sum(job.size_bytes for job in missing), 0
@@ -89,27 +112,11 @@ def download(job: Job, progress: Callable[[int], None] = lambda done_bytes: None
         with replacing(job.path) as part:
             _sweep(job.path.parent)
             with _opened(job) as response, part.open("wb") as file:
-                digest = _md5_of(_written(_chunks(response, job), file, progress))
-            if digest != job.md5:
+                digest = job.digest(_written(_chunks(response, job), file, progress))
+            if not job.proves(digest):
                 raise TransferError("what arrived is not the original file (its checksum is wrong)")
     except OSError as error:  # the network's own have become TransferError by here
         raise TransferError(f"{job.path} cannot be written ({error.strerror or error})") from error
-
-
-def has_checksum(path: Path, md5: str) -> bool:
-    """Whether `path` is a file with this md5."""
-    try:
-        with path.open("rb") as file:
-            return _md5_of(iter(lambda: file.read(CHUNK_BYTES), b"")) == md5
-    except OSError:
-        return False
-
-
-def _md5_of(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _opened(job: Job) -> http.client.HTTPResponse:
@@ -184,7 +191,7 @@ def _chunks(response: http.client.HTTPResponse, job: Job) -> Iterator[bytes]:
                 raise TransferError(f"the server all but stopped sending {_of(done, job)}")
             window_start, window_bytes = time.monotonic(), 0
         yield chunk
-    if done < (expected if expected is not None else job.size_bytes):
+    if done < (expected if expected is not None else job.size_bytes - job.slack_bytes):
         raise TransferError(f"the connection was cut off {_of(done, job)}")
 
 

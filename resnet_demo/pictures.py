@@ -24,6 +24,7 @@ Source: TypeAlias = Union[str, Path, bytes, Image.Image, "np.ndarray"]
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM", "AVIF")  # no format that runs a program to be read
+MOST_ASPECT = 4  # of a picture that is scaled whole before its middle is cut out
 FAR_FROM_GREY = 32  # of 255, between a colour's strongest and weakest channel
 WORKING_SIDE = 512  # larger pictures are averaged down to a short side of 512 to 1023: no model here sees more
 
@@ -224,6 +225,22 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
     if array.dtype == bool:
         array = array * np.uint8(255)
     return Image.fromarray(array if array.dtype == np.uint8 else _scaled_to_bytes(array))
+
+
+def centred(picture: Image.Image, width: int, height: int, short_side: int) -> Image.Image:
+    """The middle of the picture once its short side is `short_side`, pixel for pixel as torchvision's Resize and
+    CenterCrop make it (bilinear, antialiased). `short_side` is at least `width` and `height`.
+    """
+    w, h = picture.size
+    if max(w, h) > MOST_ASPECT * min(w, h):  # what lies far outside must not be enlarged first
+        most = MOST_ASPECT * min(w, h)
+        left, top = max(0, (w - most) // 2), max(0, (h - most) // 2)
+        picture = picture.crop((left, top, left + min(w, most), top + min(h, most)))
+        w, h = picture.size
+    size = (short_side, int(short_side * h / w)) if w <= h else (int(short_side * w / h), short_side)
+    scaled = picture if size == picture.size else picture.resize(size, Image.Resampling.BILINEAR)
+    left, top = round((size[0] - width) / 2.0), round((size[1] - height) / 2.0)
+    return scaled.crop((left, top, left + width, top + height))
 
 
 def fitted(picture: Image.Image, width: int, height: int, fit: str = "crop") -> Image.Image:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import InvalidOption, PictureRefused
-from .pictures import Source, edge_colour, fitted, is_colourful, open_picture
+from .pictures import Source, centred, edge_colour, fitted, is_colourful, open_picture
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -45,9 +45,12 @@ class Prediction:
     lost_colour: bool = False
 
 
-def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no") -> View:
+def look(
+    picture: Source, shape: Sequence[int], fit: str = "crop", invert: str = "no", short_side: int | None = None
+) -> View:
     """The picture at the model's own size and channels. `shape` is (C, H, W) with one channel (grey) or three (RGB).
 
+    Where `short_side` is given, a crop is the middle of the picture scaled to it, as ImageNet's are cut.
     `invert` is `yes`, `no`, or `auto`: where the picture's edge is light, as paper and shop pictures are.
     Raises: PictureRefused, InvalidOption.
     """
@@ -60,7 +63,9 @@ def look(picture: Source, shape: Sequence[int], fit: str = "crop", invert: str =
     lost_colour = channels == 1 and is_colourful(opened)
     opened = opened.convert("L" if channels == 1 else "RGB")
     inverted = invert == "yes" or (invert == "auto" and _has_light_edge(opened))
-    pixels = _to_tensor(fitted(opened, width, height, fit))
+    is_scaled_first = short_side is not None and fit == "crop"
+    frame = centred(opened, width, height, short_side) if is_scaled_first else fitted(opened, width, height, fit)
+    pixels = _to_tensor(frame)
     return View(255 - pixels if inverted else pixels, inverted, lost_colour)
 
 
@@ -95,7 +100,7 @@ def view_for(checkpoint: Checkpoint, picture: Picture, fit: str = "auto", invert
         fit = "pad" if is_light_on_dark else "crop"
     if invert == "auto" and not is_light_on_dark:
         invert = "no"
-    return look(picture, checkpoint.shape, fit, invert)
+    return look(picture, checkpoint.shape, fit, invert, checkpoint.card.get("short_side"))
 
 
 def _view_of_tensor(pixels: Tensor, shape: tuple[int, ...], invert: str) -> View:

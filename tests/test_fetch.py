@@ -214,7 +214,7 @@ def test_a_full_disk_and_a_locked_folder_have_their_own_sentences(server, monkey
     (tmp_path / "file").write_text("")
     with pytest.raises(DownloadFailed, match="cannot be written"):
         get(server.url + "good", tmp_path / "file" / "inside")
-    monkeypatch.setattr(fetch, "_md5_of", no_room)
+    monkeypatch.setattr(fetch.Job, "digest", no_room)
     with pytest.raises(DiskFull):
         get(server.url + "good", tmp_path / "other")
 
