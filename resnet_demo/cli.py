@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from .runs.store import Run
 
 
+CHECKPOINT_HELP = (
+    "a .safetensors file, a run's folder, a shipped name, resnet50-imagenet (or 18, 34, 101, 152), or hub:owner/name"
+)
+
+
 class Parser(argparse.ArgumentParser):
     """Says what was wrong in one line, without the usage above it."""
 
@@ -163,7 +168,7 @@ def evaluate(args: argparse.Namespace) -> None:
 def classify(args: argparse.Namespace) -> None:
     from . import verbs
 
-    results = verbs.classify(args.image, args.checkpoint, args.top, args.dataset, args.model)
+    results = verbs.classify(args.image, args.checkpoint, args.top, args.dataset, args.model, _progress)
 
     def lines() -> Iterator[str]:
         for result in results:
@@ -171,6 +176,15 @@ def classify(args: argparse.Namespace) -> None:
             yield f"{result['image']}: {answers}"
 
     _say(args, results, lines)
+
+
+def publish(args: argparse.Namespace) -> None:
+    from . import verbs
+
+    result = verbs.publish(
+        args.checkpoint, args.repo, private=args.private, dataset=args.dataset, model=args.model, progress=_progress
+    )
+    _say(args, result, lambda: iter([f"Published: {result['url']}"]))
 
 
 def train(args: argparse.Namespace) -> int:
@@ -315,9 +329,7 @@ def _names(text: str) -> list[str]:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint", metavar="CHECKPOINT", help="a .safetensors file, a run's folder or a shipped name"
-    )
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     parser.add_argument("--dataset", help="default: the checkpoint's own")
     parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
     parser.add_argument("--pictures", metavar="PATH", help="the same, but every picture counts, not only the test part")
@@ -326,10 +338,16 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_classify(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", nargs="+", metavar="IMAGE")
-    parser.add_argument(
-        "--checkpoint", required=True, metavar="C", help="a .safetensors file, a run's folder or a shipped name"
-    )
+    parser.add_argument("--checkpoint", required=True, metavar="C", help=CHECKPOINT_HELP)
     parser.add_argument("--top", type=int, default=5, metavar="K", help="default: %(default)s")
+    parser.add_argument("--dataset", help="what weights from elsewhere were trained on")
+    _add_foreign(parser)
+
+
+def _add_publish(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("repo", metavar="OWNER/NAME", help="the model repository; it is made if there is none")
+    parser.add_argument("--private", action="store_true", help="a new repository is for you alone")
     parser.add_argument("--dataset", help="what weights from elsewhere were trained on")
     _add_foreign(parser)
 
@@ -346,4 +364,5 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, Calla
     "evaluate": (evaluate, "test a checkpoint, class by class", _add_evaluate),
     "classify": (classify, "classify pictures", _add_classify),
     "runs": (runs, "list the runs of this home", _add_nothing),
+    "publish": (publish, "put a checkpoint on the Hugging Face Hub; the token is HF_TOKEN's", _add_publish),
 }  # fmt: skip

@@ -16,6 +16,7 @@
     `-- Failure                     the request was fine, the world was not (exit code 1)
         |-- DataUnavailable         a data set that is neither here nor to be had
         |-- DownloadFailed          a transfer that failed, stalled, was cut off or came out wrong
+        |-- PublishFailed           a checkpoint that the Hugging Face Hub did not take
         |-- DiskFull                nothing was torn, but nothing more can be written
         |-- OutOfMemory             names the batch size and offers half
         |-- Diverged                the loss is not a number any more
@@ -140,6 +141,10 @@ class DataUnavailable(Failure):
 
 class DownloadFailed(Failure):
     template = "{what} could not be downloaded: {why}. {instead}"
+
+
+class PublishFailed(Failure):
+    template = "{repo} could not be published: {why}."
 
 
 class DiskFull(Failure):
