@@ -138,6 +138,14 @@ def test_networks_side_by_side(visitor, expect):
     table = page.locator("#model-compare")
     expect(table).to_contain_text("272,474", timeout=LONG)
     expect(table.locator("thead th")).to_have_text(["ResNet-20", "Own ResNet-20", "Plain-20"])
+    chosen = page.locator("#model-others input")
+    chosen.click()
+    page.get_by_role("option", name="ResNet-56", exact=True).click()
+    page.wait_for_url(re.compile("beside=.*resnet56"))
+    page.reload(wait_until="domcontentloaded")
+    page.get_by_role("tab", name="Model").click()
+    table.scroll_into_view_if_needed()
+    expect(table.locator("thead th").last).to_have_text("ResNet-56", timeout=LONG)
     expect(table.locator("td.time").first).to_contain_text(re.compile("ms|not measured"), timeout=LONG)
 
 

@@ -64,7 +64,7 @@ def test_another_model_drops_the_checkpoint_and_keeps_the_data():
 @pytest.mark.parametrize("name", MODELS)
 def test_the_tab_shows_every_model(name):
     family, depth, shortcut, picture, figures, words, own_group, *_, others, compared = model_tab.show(hand(name))
-    assert not own_group.visible and json.loads(compared) == [name, *others] and name not in others
+    assert not own_group.visible and json.loads(compared) == [name, *others.value] and name not in others.value
     assert family in model_tab.FAMILIES and picture.count("<svg") == 2
     assert depth.value == name.replace("plain", "resnet")
     assert shortcut.value == ("plain" if MODELS[name].is_plain else "residual")
@@ -236,6 +236,15 @@ def test_figures_escape_what_they_are_given():
     assert "<script>" not in figures_html(spec, "")
 
 
+def test_what_one_compares_with_stays_in_hand():
+    chosen = model_tab.put_beside(hand(), ["plain56", "no such model", OWN, "plain56"])
+    assert Hand.of(chosen).beside == f"plain56|{OWN}"
+    *_, others, compared = model_tab.show(chosen)
+    assert json.loads(compared) == ["resnet20", "plain56", OWN]
+    assert ("Own ResNet-11", OWN) in others.choices
+    assert Hand.of(json.dumps({"beside": "plain56|nothing"})).beside == ""
+
+
 OWN = "custom:bottleneck-1.2-8.16-cifar-projection-7"
 
 
@@ -244,7 +253,7 @@ def test_ones_own_network_is_put_together_shown_and_taken_along():
     assert model_of(taken) == OWN and refusal == ""
     family, depth, shortcut, picture, _, words, group, *parts, others, _ = model_tab.show(taken)
     assert family == "custom" and group.visible and not depth.visible and not shortcut.visible
-    assert parts == ["bottleneck", "1 2", "8 16", "cifar", "projection", 7] and others
+    assert parts == ["bottleneck", "1 2", "8 16", "cifar", "projection", 7] and others.value
     assert picture.count("<svg") == 2 and "Own ResNet-11" in picture
     assert f"build_model(&quot;{OWN}&quot;)" in words and "put together here" in words
     assert layers(OWN)["title"] == "Own ResNet-11" and "class Bottleneck" in layers(OWN)["code"][0][2]

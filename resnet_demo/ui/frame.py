@@ -26,10 +26,12 @@ from .words import accuracy, clock_words, dataset_title, model_title
 
 WHO = Path(__file__).with_name("who.js")
 # The hand's fields that stand in the address, under the words they have there.
-KEPT = {"model": "model", "dataset": "data", "checkpoint": "checkpoint", "run": "run", "compare": "compare"}
+KEPT = {"model": "model", "dataset": "data"} | {key: key for key in ("checkpoint", "run", "compare", "beside")}
 _NAMES = f"const KEPT = {json.dumps(KEPT)}, SETTINGS = {json.dumps(SETTINGS)}, HIDEABLE = {json.dumps(HIDEABLE)};"
 # -> [hand, who, wish]; controls that the link hides are hidden. `lang` is left out of links: it belongs to the reader.
-READ_ADDRESS = f"() => {{ {_NAMES} {READ_WHO}" + """
+READ_ADDRESS = (
+    f"() => {{ {_NAMES} {READ_WHO}"
+    + """
   const words = new URLSearchParams(window.location.search), hand = {}, wish = {};
   for (const [key, word] of Object.entries(KEPT)) if (words.get(word)) hand[key] = words.get(word);
   for (const word of SETTINGS) if (words.get(word)) wish[word] = words.get(word);
@@ -41,13 +43,17 @@ READ_ADDRESS = f"() => {{ {_NAMES} {READ_WHO}" + """
   }
   return [JSON.stringify(hand), readWho(), Object.keys(wish).length ? JSON.stringify(wish) : ""];
 }"""
-WRITE_ADDRESS = f"(text) => {{ {_NAMES}" + """
+)
+WRITE_ADDRESS = (
+    f"(text) => {{ {_NAMES}"
+    + """
   let hand; try { hand = JSON.parse(text); } catch { return; }
   const address = new URL(window.location.href);
   for (const [key, word] of Object.entries(KEPT))
     if (hand[key]) address.searchParams.set(word, hand[key]); else address.searchParams.delete(word);
   window.history.replaceState(window.history.state, "", address);
 }"""
+)
 # A frame on somebody else's page, or plain http, may refuse the clipboard: the old way works there.
 COPY_LINK = """async () => {
   const address = window.location.href;
@@ -164,6 +170,8 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
     name = say(
         "frame.shipped" if is_shipped else "frame.run_of", hand.lang, name=entry.key, when=clock_words(entry.created)
     )
+    if entry.state == "published":
+        return say("frame.published", hand.lang, name=entry.key, accuracy=accuracy(entry.accuracy))
     if entry.state == "running":
         return say("frame.still_training", hand.lang, name=name)
     if entry.accuracy is None:

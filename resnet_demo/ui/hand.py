@@ -1,6 +1,6 @@
 """What the visitor has in hand: one model, one data set, and the run or checkpoint that goes with them.
 
-It travels as JSON in a hidden text field and as words in the address (`?model=&data=&run=&checkpoint=&compare=`).
+It travels as JSON in a hidden text field and as words in the address (`?model=&data=&run=&checkpoint=&compare=&beside=`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from .strings import LANGUAGES
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.@-]*(/[\w.@-]+)*")  # no absolute path, no drive, no hidden file
 _LONGEST = 200
 _MOST_COMPARED = 14
+_MOST_BESIDE = 5
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Hand:
     """An immutable choice. `checkpoint` is a shipped name or a run's id, `run` is the run whose curves are shown.
 
     `compare` are the runs laid over it, `|` between them; a place left empty keeps the colours of those behind it.
+    `beside` are the models that the one in hand is compared with, `|` between them; "" leaves the choice to the page.
     """
 
     model: str = "resnet20"
@@ -31,6 +33,7 @@ class Hand:
     checkpoint: str = ""
     run: str = ""
     compare: str = ""
+    beside: str = ""
     lang: str = "en"
 
     @classmethod
@@ -78,6 +81,7 @@ def _known(values: dict[str, Any]) -> dict[str, str]:
         "checkpoint": _is_plain_name,
         "run": _is_plain_name,
         "compare": lambda text: len(text) < 4000 and all(not run or _is_compared(run) for run in text.split("|")),
+        "beside": lambda text: text.count("|") < _MOST_BESIDE and all(map(is_model, text.split("|"))),
         "lang": LANGUAGES.__contains__,
     }
     given = {field.name: values.get(field.name) for field in fields(Hand)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ..specs import MODELS, ResNetSpec, find_model, plain_twin
+from ..specs import MODELS, ResNetSpec, find_model, is_model, plain_twin
 from . import own
 from .compare import MOST, namesakes
 from .drawing import draw
@@ -62,7 +62,7 @@ def build(page: Page) -> None:
             table = measured(page, "", "model-compare", "measure.js", "compare.js", html_template="")
     _wire(page, controls, train, layers, [picture, figures, words, group, *parts.values(), others, table])
     _wire_own(page, parts, refusal)
-    others.input(guarded(chosen_for_comparison), [page.hand, others], table, **QUIET)
+    others.input(guarded(put_beside), [page.hand, others], page.hand, **QUIET)
 
 
 def _controls(spec: ResNetSpec) -> list[gr.Radio]:
@@ -132,7 +132,8 @@ def show(hand: str) -> tuple[Any, ...]:
     """Controls, drawing, figures and words for the model in hand, the parts of an own one, and its comparison."""
     held = Hand.of(hand)
     spec = find_model(held.model)
-    others = namesakes(spec)
+    beside = held.beside.split("|") if held.beside else namesakes(spec)
+    names = [*MODELS, *(name for name in beside if name not in MODELS)]
     return (
         *_shown_controls(spec),
         picture_html(spec, held.lang),
@@ -140,8 +141,8 @@ def show(hand: str) -> tuple[Any, ...]:
         words_html(spec, held.lang),
         gr.Group(visible=own.is_own(spec)),
         *own.shown(spec),
-        others,
-        chosen_for_comparison(hand, others),
+        gr.Dropdown([(model_title(name), name) for name in names], value=beside, multiselect=True),
+        json.dumps([held.model, *beside]),
     )
 
 
@@ -154,9 +155,10 @@ def _shown_controls(spec: ResNetSpec) -> tuple[Any, ...]:
     return family_of(spec), gr.Radio(choices=depths(family_of(spec)), value=residual.name, visible=True), way
 
 
-def chosen_for_comparison(hand: str, others: list[str]) -> str:
-    """The names to compare, the model in hand first, as JSON for the page."""
-    return json.dumps([Hand.of(hand).model, *others])
+def put_beside(hand: str, names: list[str]) -> str:
+    """Other models to compare with the one in hand; what is no model's name is left out."""
+    known = [name for name in dict.fromkeys(names) if is_model(name)]
+    return Hand.of(hand).with_(beside="|".join(known[: MOST - 1])).to_json()
 
 
 def family_of(spec: ResNetSpec) -> str:
