@@ -11,6 +11,7 @@ from gradio.utils import get_upload_folder
 from .. import verbs
 from ..datasets import find_spec
 from ..errors import InvalidOption, PictureRefused
+from ..imagenet import WEIGHTS, obtain
 from ..runs.config import Owner
 from ..runs.store import Run
 from . import shelf
@@ -108,7 +109,8 @@ class Endpoints:
         return Owner()
 
     def classify(self, images: list[dict], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
-        """The most probable classes of each uploaded picture. `checkpoint` is a shipped name or a run's id."""
+        """The most probable classes of each uploaded picture. `checkpoint` is a shipped name, a run's id, or one of
+        ImageNet's, such as resnet50-imagenet, whose weights are downloaded on first use."""
         files = [uploaded(image) for image in (images if isinstance(images, list) else [images])]
         if len(files) > MOST_PICTURES:
             raise InvalidOption(option="images", value=f"{len(files)} pictures", allowed=f"at most {MOST_PICTURES}")
@@ -121,6 +123,8 @@ class Endpoints:
         return {**verbs.evaluate(str(self._path(checkpoint)), source), "checkpoint": checkpoint}
 
     def _path(self, checkpoint: str) -> Path:
+        if checkpoint in WEIGHTS:
+            return obtain(checkpoint)
         return shelf.find(self._lab, checkpoint).path
 
 

@@ -18,7 +18,7 @@ from ..foreign import read_weights, recognise
 from ..many import read_many
 from ..pictures import open_picture
 from ..specs import is_model
-from . import imported, shelf
+from . import hub_form, imported, shelf
 from .api import uploaded
 from .failures import guarded
 from .folder import chooser
@@ -28,6 +28,7 @@ from .markup import LISTEN, alert, quiet, sent
 from .page import Lab, Page
 from .strings import label, say
 from .web_address import fetch
+from .words import dataset_title
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SLOW = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
@@ -95,7 +96,7 @@ class Bringing:
         )
         if found.alike:
             words += " " + say("classify.own_alike", others=", ".join(found.alike))
-        listed = [(DATASETS[name].title, name) for name in fitting] + [(label("classify.own_other"), "")]
+        listed = [(dataset_title(name), name) for name in fitting] + [(label("classify.own_other"), "")]
         return (
             quiet(words),
             gr.update(choices=list(names), value=names[0], visible=len(names) > 1),
@@ -159,6 +160,8 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
                 value="dataset", label=label("classify.own_scale"), elem_id="classify-own-scale",
             )  # fmt: skip
         add = gr.Button(label("classify.own_add"), elem_id="classify-own-add")
+        hub_form.build_fetch(page, bringing, [own, which, network, data, classes])
+        hub_form.build_publish(page, bringing)
     gr.on(
         [get.click, address.submit], guarded(bringing.from_address), address, picture, show_progress_on=picture, **SLOW
     )

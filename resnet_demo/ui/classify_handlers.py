@@ -16,7 +16,7 @@ from ..explain import grad_cam
 from ..pictures import Source, open_picture
 from ..predict import Prediction, classify, view_for
 from ..specs import is_model
-from . import answers, confusion, examples, gradebook, heat, shelf
+from . import answers, confusion, examples, gradebook, heat, offer, shelf
 from .hand import Hand
 from .markup import alert, quiet, send, sent
 from .page import Lab
@@ -33,7 +33,9 @@ class Handlers:
     lab: Lab
 
     def choose(self, hand: str, key: str) -> str:
-        """The hand with that checkpoint, and with the model and data that belong to it."""
+        """The hand with that checkpoint and the model and data that belong to it; as it is if that is not here."""
+        if offer.is_absent(key):
+            return hand
         entry = shelf.find(self.lab, str(key))
         changes = {"checkpoint": entry.key}
         changes |= {"model": entry.model} if is_model(entry.model) else {}
@@ -95,6 +97,8 @@ class Handlers:
             entry = shelf.chosen(self.lab, held)
             if entry is None:
                 return quiet(say("classify.no_grades", held.lang))
+            if entry.state == "published":
+                return offer.reported_html(entry, held.lang)
             return _figures(entry, gradebook.known(entry, self.lab.root), held.lang)
         except LabError as error:
             return alert(str(error))

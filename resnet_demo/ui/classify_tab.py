@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from ..predict import FITS, INVERSIONS
-from . import answers, bring, examples, heat, shelf
+from . import answers, bring, examples, heat, offer, shelf
 from .classify_handlers import Handlers
 from .failures import guarded
 from .hand import Hand
@@ -29,6 +29,7 @@ NO_STRIP = quiet(label("classify.no_strip"))
 
 def build(page: Page) -> None:
     checkpoint, newest = _checkpoint_row(page)
+    offered = offer.place()
     with gr.Row(elem_id="classify", equal_height=False):
         with gr.Column(scale=3, min_width=320, elem_id="classify-bring"):
             picture, eye, sheet = _bring()
@@ -46,6 +47,7 @@ def build(page: Page) -> None:
         bring.build(page, picture, strip, (fit, invert), do)
     _wire_why(page, do, picture, why, (fit, invert))
     _wire_checkpoint(page, do, checkpoint, newest, sheet, beside[0])
+    offer.wire(page, offered, checkpoint, bars)
     _wire_picture(page, do, picture, eye, bars, sheet, strip, (fit, invert), newest)
     _wire_grades(page, do, grades, strip, newest)
     _wire_compare(page, picture, strip, beside)
@@ -55,7 +57,7 @@ def _checkpoint_row(page: Page) -> tuple[gr.Dropdown, gr.Button]:
     with gr.Row(elem_id="classify-choose"):
         first = shelf.choices(page.lab)
         checkpoint = gr.Dropdown(
-            first, value=first[0][1] if first else None, label=label("classify.checkpoint"), filterable=False, scale=4,
+            first, value=shelf.first_of(page.lab), label=label("classify.checkpoint"), filterable=False, scale=4,
             info=label("classify.checkpoint_help"), elem_id="classify-checkpoint", min_width=280,
         )  # fmt: skip
         newest = gr.Button(label("classify.newest"), visible=False, scale=1, min_width=160, elem_id="classify-newest")

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..brought import bring, keep
 from ..checkpoint import has_card, open_checkpoint
 from ..errors import CheckpointRefused
+from ..imagenet import weights_in
 from .page import Lab
 from .who import is_crowd
 
@@ -47,7 +48,9 @@ def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tupl
     tidy(lab)
     key = f"imported-{secrets.token_hex(16)}"
     kept = folder(lab) / f"{key}.safetensors"
-    if has_card(path):
+    if weights_in(path):
+        keep(kept, open_checkpoint(path))
+    elif has_card(path):
         open_checkpoint(path)
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, kept)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..checkpoint import Checkpoint, open_checkpoint, read_card, shipped
 from ..errors import LabError, UnknownCheckpoint
+from ..imagenet import WEIGHTS, WeightFile
 from ..runs.store import Run
 from . import imported
 from .hand import Hand
@@ -46,7 +47,7 @@ class Entry:
     @property
     def is_finished(self) -> bool:
         """Whether its test set may be looked at: an unfinished run is judged on validation."""
-        return self.state in ("shipped", "finished", "imported")
+        return self.state in ("shipped", "finished", "imported", "published")
 
 
 def entries(lab: Lab) -> list[Entry]:
@@ -71,8 +72,23 @@ def chosen(lab: Lab, hand: Hand) -> Entry | None:
     return next(iter([*suitable, *known]), None)
 
 
+def first_of(lab: Lab) -> str | None:
+    """The checkpoint that is shown before anybody has chosen one."""
+    return next((entry.key for entry in entries(lab)), None)
+
+
+def published() -> list[Entry]:
+    """Torchvision's ImageNet weights; those that are not on this machine are `absent`."""
+    return [_of_torchvision(weights) for weights in WEIGHTS.values()]
+
+
 def find(lab: Lab, key: str) -> Entry:
-    """Raises: UnknownCheckpoint."""
+    """Raises: UnknownCheckpoint; for ImageNet weights that are not here yet, LabError."""
+    if key in WEIGHTS:
+        entry = _of_torchvision(WEIGHTS[key])
+        if entry.state == "absent":
+            raise LabError(what=say("classify.absent", title=WEIGHTS[key].title, mb=WEIGHTS[key].size_mb))
+        return entry
     if key in (known := shipped()):
         return _of_shipped(key, known[key])
     if entry := _of_imported(lab, key):
@@ -81,6 +97,12 @@ def find(lab: Lab, key: str) -> Entry:
         if entry := _of_run(lab.store.get(key)):
             return entry
     raise UnknownCheckpoint(name=key, known=[entry.key for entry in entries(lab)[:5]])
+
+
+def _of_torchvision(weights: WeightFile) -> Entry:
+    path = weights.path()
+    state = "published" if path.is_file() else "absent"
+    return Entry(weights.name, path, state, weights.model, "imagenet", accuracy=weights.top1, channels=3)
 
 
 def _of_shipped(name: str, path: Path) -> Entry:
@@ -124,9 +146,11 @@ def alike(lab: Lab, entry: Entry) -> list[Entry]:
 
 
 def in_colour(lab: Lab) -> list[Entry]:
-    """The checkpoints that see colour: what ships with the lab first, and nothing that is unfinished."""
+    """The checkpoints that see colour: what ships with the lab first, ImageNet's last; nothing that is unfinished."""
+    known = published()
+    here = [entry for entry in known if entry.state == "published"] or [e for e in known if e.model == "resnet50"]
     found = [entry for entry in entries(lab) if entry.is_finished and (entry.channels or _told(entry)[1]) == 3]
-    return sorted(found, key=lambda entry: entry.state != "shipped")
+    return sorted([*found, *here], key=lambda entry: entry.state != "shipped")
 
 
 def classes_of(entry: Entry) -> tuple[str, ...]:
@@ -151,7 +175,7 @@ def _read(path: str, mtime_ns: int, size_bytes: int) -> tuple[tuple[str, ...], i
 
 def choices(lab: Lab, lang: str = "en") -> list[tuple[str, str]]:
     """(what one reads, key) for every entry."""
-    return [(label_of(entry, lang), entry.key) for entry in entries(lab)]
+    return [(label_of(entry, lang), entry.key) for entry in [*entries(lab), *published()]]
 
 
 def label_of(entry: Entry, lang: str = "en") -> str:
@@ -161,8 +185,10 @@ def label_of(entry: Entry, lang: str = "en") -> str:
     ]
     if entry.accuracy is not None:
         where = "classify.entry_test" if entry.is_finished else "classify.entry_validation"
+        where = "classify.entry_published" if entry.key in WEIGHTS else where
         words.append(say(where, lang, accuracy=accuracy(entry.accuracy)))
-    words.append(say(f"classify.state_{entry.state}", lang, step=f"{entry.step or 0:,}"))
+    size = WEIGHTS[entry.key].size_mb if entry.key in WEIGHTS else 0
+    words.append(say(f"classify.state_{entry.state}", lang, step=f"{entry.step or 0:,}", mb=size))
     return " · ".join(words)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from .. import imagenet
 from ..datasets import DATASETS
 from ..recipes import Length
 from ..specs import MODELS, find_model, is_model
@@ -24,6 +25,8 @@ def model_title(name: str) -> str:
 
 def dataset_title(name: str) -> str:
     """The data set's title; the last part of a path."""
+    if name == imagenet.NAME:
+        return imagenet.TITLE
     return DATASETS[name].title if name in DATASETS else name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
