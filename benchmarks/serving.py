@@ -143,18 +143,27 @@ class Visitor:
         event = {"run": run, "what": "stop", "extra": ""}
         self.press("run-view", "act", {"hand": json.dumps({"run": run})}, event)
 
-    def press(self, element: str, event: str, values: dict[str, Any], data: dict[str, Any] | None = None) -> list[Any]:
+    def press(
+        self, element: str, event: str, values: dict[str, Any], data: dict[str, Any] | None = None, fills: str = ""
+    ) -> list[Any]:
         """Fires an event of the page with the values that its inputs have.  -> what its outputs become
 
-        Raises: Refused.
+        Where several handlers listen, it is the one that fills the element `fills`.  Raises: Refused.
         """
         wanted = [self.parts[element]["id"], event]
-        called = next(call for call in self.lab.config["dependencies"] if wanted in map(list, call["targets"]))
+        called = next(
+            call
+            for call in self.lab.config["dependencies"]
+            if wanted in map(list, call["targets"]) and (not fills or self.parts[fills]["id"] in call["outputs"])
+        )
         names = {part["id"]: part for part in self.parts.values()}
         given = {"visitor": self.who, **values}
         inputs = [self._value(names.get(number), given) for number in called["inputs"]]
         body = {"data": inputs, "event_data": data, "fn_index": called["id"], "session_hash": self.session}
-        self._ask("POST", "/gradio_api/queue/join?__theme=light", {**body, "trigger_id": wanted[0]})
+        body["trigger_id"] = wanted[0]
+        if called["queue"] is False:
+            return json.loads(self._ask("POST", "/gradio_api/run/predict?__theme=light", body))["data"]
+        self._ask("POST", "/gradio_api/queue/join?__theme=light", body)
         return self._await_end()
 
     def _value(self, part: dict[str, Any] | None, given: dict[str, Any]) -> Any:
@@ -188,20 +197,29 @@ class Visitor:
 
     def classify(self, picture: bytes, checkpoint: str) -> Any:
         """Sends a picture and asks what it is, by the public endpoints."""
-        path = json.loads(self._upload(picture))[0]
-        file = {"path": path, "orig_name": "picture.png", "meta": {"_type": "gradio.FileData"}}
+        file = self.upload(picture)
         asked = self._ask("POST", "/gradio_api/call/classify", {"data": [[file], checkpoint, 3]})
         answer = self._ask("GET", f"/gradio_api/call/classify/{json.loads(asked)['event_id']}").decode()
         if "event: complete" not in answer:
             raise Refused(answer[-300:])
         return json.loads(answer.rpartition("data:")[2])[0]
 
-    def _upload(self, picture: bytes) -> bytes:
+    def show(self, picture: dict[str, Any], checkpoint: str) -> str:
+        """Puts an uploaded picture into the Classify tab.  -> the bars, as HTML"""
+        hand = json.dumps({"checkpoint": checkpoint})
+        given = {"hand": hand, "classify-picture": picture}
+        self.press("classify-picture", "upload", given)
+        self.press("classify-picture", "change", given, fills="classify-why")
+        return self.press("classify-picture", "change", given, fills="classify-bars")[1]
+
+    def upload(self, content: bytes, name: str = "picture.png") -> dict[str, Any]:
+        """-> the file as components take it"""
         mark = secrets.token_hex(8)
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="files"; filename="picture.png"\r\n\r\n'
-        body = head.encode() + picture + f"\r\n--{mark}--\r\n".encode()
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+        body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
         kind = {"Content-Type": f"multipart/form-data; boundary={mark}"}
-        return self._ask("POST", "/gradio_api/upload", body, kind)
+        path = json.loads(self._ask("POST", "/gradio_api/upload", body, kind))[0]
+        return {"path": path, "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def _ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> bytes:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

@@ -6,6 +6,7 @@ a script behind it is a picture); all others are to be refused in a sentence.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from bad_archives import archives, escaping, odd_archives, pets, zip_of
@@ -13,8 +14,8 @@ from bad_checkpoints import MARK, carded, checkpoints, cut_checkpoints, lying_ca
 from bad_pictures import BadInput, cut_pictures, no_pictures, picture_file, pictures, polyglots
 
 __all__ = [
-    "MARK", "BadInput", "archives", "carded", "checkpoints", "pets", "picture_file", "pictures", "sample", "saved",
-    "zip_of",
+    "MARK", "BadInput", "archives", "carded", "checkpoints", "named", "pets", "picture_file", "pictures", "sample",
+    "saved", "zip_of",
 ]  # fmt: skip
 
 
@@ -26,3 +27,15 @@ def sample() -> tuple[list[BadInput], list[BadInput], list[BadInput]]:
         [*islice(cut_checkpoints(), 1, None, 5), *islice(lying_headers(), 0, None, 2),
          *islice(lying_cards(), 0, None, 6), *islice(pickles(), 0, None, 4)],
     )  # fmt: skip
+
+
+def named(corpus: Iterable[BadInput], names: Iterable[str]) -> Iterator[BadInput]:
+    """Those of these names; the rest of the corpus is not made once all are found."""
+    left = set(names)
+    for bad in corpus:
+        if bad.name in left:
+            left.remove(bad.name)
+            yield bad
+        if not left:
+            return
+    raise KeyError(left)

@@ -1,22 +1,32 @@
-"""Bringing things to the Classify tab in a real browser: bad files, many pictures, weights, and where an answer is from."""
+"""Bringing things to the Classify tab in a real browser: bad files, many pictures, a folder, weights, and heat maps."""
 
 from __future__ import annotations
 
 import bad_inputs
 import pytest
 import torch
-from made_pictures import as_zip, picture
+from made_pictures import as_folder, as_zip, picture
 from test_classify_browser import LONG, expect, opened, run  # noqa: F401
 
 from resnet_demo.resnet import build_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.ui]
+ARCHIVES = ("escapes-0.zip", "link-1.zip", "not-a-zip.zip", "locked.zip", "zip-in-zip.zip")
+WEIGHTS = (
+    "system.pth",
+    "module.pth",
+    "nan.pth",
+    "stretched.pth",
+    "stack.pkl",
+    "huge.safetensors",
+    "card-text.safetensors",
+)
 SAMPLE = ("cut-5.png", "bomb-144-megapixels.png", "script.svg", "says-65535.bmp", "comment.gif", "postscript.eps")
 
 
 def test_bad_files_get_a_sentence_and_the_next_one_an_answer(visitor, run, expect, tmp_path):  # noqa: F811
     page = opened(visitor, run)
-    for bad in (bad for bad in bad_inputs.pictures() if bad.name in SAMPLE):
+    for bad in bad_inputs.named(bad_inputs.pictures(), SAMPLE):
         path = tmp_path / f"{bad.name}.png"
         path.write_bytes(bad.data)
         page.get_by_label("Remove Image").click()
@@ -27,6 +37,52 @@ def test_bad_files_get_a_sentence_and_the_next_one_an_answer(visitor, run, expec
     page.locator("#classify-picture input[type=file]").first.set_input_files(tmp_path / "good.png")
     expect(page.locator("#classify-bars li")).to_have_count(5, timeout=LONG)
     visitor.problems[:] = [said for said in visitor.problems if "ERR_" not in said and "Failed to load" not in said]
+
+
+def test_bad_archives_and_weights_get_a_sentence(visitor, run, expect, tmp_path):  # noqa: F811
+    page = opened(visitor, run)
+    page.locator("#classify-more button").first.click()
+    for corpus, names, field, told in (
+        (bad_inputs.archives(large=False), ARCHIVES, "#classify-files", "#classify-many .alert"),
+        (bad_inputs.checkpoints(), WEIGHTS, "#classify-own", "#classify-own-is .alert"),
+    ):
+        for bad in bad_inputs.named(corpus, names):
+            path = tmp_path / bad.name
+            path.write_bytes(bad.data)
+            page.locator(f"{field} input[type=file]").set_input_files(path)
+            expect(page.locator(told)).to_contain_text("cannot be used", timeout=LONG)
+            page.locator(f"{field} [aria-label=Clear], {field} [aria-label='Remove this file']").first.click()
+            expect(page.locator(told)).to_have_count(0, timeout=LONG)
+
+
+def test_a_folder_from_the_disk(visitor, run, expect, tmp_path):  # noqa: F811
+    page = opened(visitor, run)
+    page.locator("#classify-more button").first.click()
+    as_folder({f"{name}/{n}.png": picture(30 * n) for name in ("Bag", "Coat") for n in range(4)}, tmp_path / "Größe")
+    page.locator("#classify-folder input").set_input_files(tmp_path / "Größe")
+    expect(page.locator("#classify-many .headline")).to_contain_text("on 8 pictures of Größe", timeout=LONG)
+    expect(page.locator("#classify-folder output")).to_have_text("8 pictures of Größe.")
+    as_folder({"notes.txt": b"no picture"}, tmp_path / "notes")
+    page.locator("#classify-folder input").set_input_files(tmp_path / "notes")
+    expect(page.locator("#classify-folder output")).to_have_text("There are no pictures in notes.")
+    (tmp_path / "loose").mkdir()
+    for n in range(3):
+        (tmp_path / "loose" / f"{n}.png").write_bytes(picture(70 * n))
+    page.locator("#classify-folder input").set_input_files(tmp_path / "loose")
+    expect(page.locator("#classify-many .strip-head")).to_contain_text("3 pictures", timeout=LONG)
+
+
+def test_paste_and_camera_are_there_and_the_camera_says_what_it_needs(visitor, run, expect):  # noqa: F811
+    page = opened(visitor, run)
+    expect(page.locator("#classify-insecure p")).to_be_hidden()
+    page.get_by_label("Remove Image").click()
+    for source in ("Upload file", "Capture from camera", "Paste from clipboard"):
+        expect(page.locator("#classify-picture").get_by_label(source).first).to_be_visible()
+    page.add_init_script("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    page.reload(wait_until="domcontentloaded")
+    page.get_by_role("tab", name="Classify").click()
+    expect(page.locator("#classify-insecure")).to_contain_text("HTTPS or localhost", timeout=LONG)
+    expect(page.locator("#classify-insecure p")).to_be_visible()
 
 
 def test_many_pictures_weights_and_heat(visitor, run, expect, tmp_path):  # noqa: F811

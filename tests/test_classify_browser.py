@@ -61,3 +61,27 @@ def test_a_click_on_a_cell_fills_the_strip(visitor, run, expect):
     page.locator("#classify-strip button").nth(3).click()
     expect(page.locator("#classify-eye img")).not_to_have_attribute("src", before, timeout=LONG)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_two_checkpoints_side_by_side(visitor, run, expect, server):
+    lab = Lab(server.home, RunStore(server.home / "runs"), None)
+    add_run(lab, "finished", "2020-01-02T00:00:00", 0.9, data="fashion-mnist-small")
+    page = opened(visitor, run, width=390, height=844)
+    page.locator("#classify-pair-with input").click()
+    page.get_by_role("option").filter(has_text="0.900 on test").first.click()
+    table = page.locator("#classify-pair")
+    expect(table.locator(".side .headline b")).to_have_count(2, timeout=LONG)
+    expect(table.locator(".class-table tbody tr")).to_have_count(10)
+    assert sum(int(n.replace(",", "")) for n in table.locator(".counts button").all_inner_texts()) == 2000
+    table.locator("[data-sort]").nth(6).click()
+    expect(table.locator("th[aria-sort]")).to_have_count(1)
+    differences = table.locator(".class-table td:nth-child(7)").all_inner_texts()
+    assert len(differences) == 10 and [float(value) for value in differences] == sorted(map(float, differences))[::-1]
+    table.locator(".asks button").click()
+    pictures = page.locator("#classify-pair-strip .strip button")
+    expect(pictures).to_have_count(60, timeout=LONG)
+    expect(pictures.first.locator("span")).to_have_count(2)
+    before = page.locator("#classify-eye img").get_attribute("src")
+    pictures.nth(3).click()
+    expect(page.locator("#classify-eye img")).not_to_have_attribute("src", before, timeout=LONG)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
