@@ -1,4 +1,4 @@
-"""Weights that somebody brings: recognised, given classes and preprocessing, and from then on a checkpoint like any other."""
+"""Weights that somebody brings: recognised, given classes and preprocessing, and then a checkpoint like any other."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from . import imagenet
 from .checkpoint import HUB, Checkpoint, find_checkpoint, has_card, open_checkpoint, save_checkpoint
 from .datasets import DATASETS, find_spec
 from .errors import CheckpointRefused, InvalidOption
-from .foreign import Recognised, candidates, read_weights, recognise
+from .foreign import Recognised, candidates, recognise
 from .imagesets import Progress
 from .preprocess import Preprocess
 from .resnet import ResNet
 from .specs import ResNetSpec
+from .weights import read_weights
 
 # Mean and deviation of the training pictures in [0, 1], by channel: (x / 255).mean() and .std() over all pixels.
 STATISTICS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {

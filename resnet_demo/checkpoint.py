@@ -24,12 +24,12 @@ from torch import Tensor
 from . import imagenet
 from .cards import card_of, check_card, check_preprocess, find_card
 from .errors import CheckpointRefused, InvalidSpec, UnknownCheckpoint
-from .foreign import read_weights
 from .home import write_atomically
 from .imagesets import Progress
 from .preprocess import Preprocess, input_size
 from .resnet import ResNet
 from .specs import ResNetSpec, spec_from_dict
+from .weights import read_weights
 
 HUB = "hub:"
 SHIPPED = Path(__file__).resolve().parent.parent / "checkpoints"

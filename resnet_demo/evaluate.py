@@ -41,7 +41,7 @@ class ClassScore:
 class Evaluation:
     """A checkpoint's answers to labelled pictures. `confusion[true][predicted]` counts, in label order.
 
-    `predicted` (int64) and `confidence` (float32, the probability of the answer) are `(n,)`, in the order of the pictures.
+    `predicted` (int64) and `confidence` (float32, the probability of the answer) are `(n,)`, in the pictures' order.
     """
 
     n: int

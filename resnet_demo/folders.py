@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ArchiveRefused, DiskFull, PictureRefused
+from .framing import fitted
 from .home import data_dir, replacing
 from .imagesets import Dataset, ImageSet, Progress
 from .layout import Layout, lay_out
 from .listing import Entry, Listing, listed
-from .pictures import MAX_BYTES, fitted, open_picture
+from .pictures import MAX_BYTES, open_picture
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""Many pictures at once, loose or in a folder or .zip: each goes the way of a single one, and folders' names are labels."""
+"""Many pictures at once, loose or in a folder or .zip: each goes the way of one, and folders' names are labels."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from .errors import InvalidOption, PictureRefused
-from .pictures import Source, centred, edge_colour, fitted, is_colourful, open_picture
+from .framing import centred, edge_colour, fitted, is_colourful
+from .pictures import Source, open_picture
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint

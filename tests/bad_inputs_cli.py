@@ -46,7 +46,8 @@ def asked(
 def recognised(path: Path) -> int:
     """What the page does with weights that somebody brings."""
     from resnet_demo.errors import LabError
-    from resnet_demo.foreign import read_weights, recognise
+    from resnet_demo.foreign import recognise
+    from resnet_demo.weights import read_weights
 
     try:
         recognise(read_weights(path), path.name)

@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 
 from resnet_demo import MODELS, build_model
 from resnet_demo.errors import CheckpointRefused
-from resnet_demo.foreign import read_weights, recognise
+from resnet_demo.foreign import recognise
 from resnet_demo.resnet import build
+from resnet_demo.weights import read_weights
 
 RESIDUAL = [
     name for name, spec in MODELS.items() if not spec.is_plain and spec.family not in ("speed",) and spec.depth < 60

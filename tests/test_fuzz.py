@@ -13,8 +13,9 @@ from hypothesis import strategies as some
 from resnet_demo.checkpoint import open_checkpoint, read_card
 from resnet_demo.errors import LabError
 from resnet_demo.folders import read_pictures
-from resnet_demo.foreign import read_weights, recognise
+from resnet_demo.foreign import recognise
 from resnet_demo.pictures import open_picture
+from resnet_demo.weights import read_weights
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 GOOD = {

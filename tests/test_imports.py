@@ -26,6 +26,7 @@ LAYERS = (
         "imagesets",
         "imagenet",
         "pictures",
+        "framing",
         "layout",
         "listing",
         "sources",
@@ -34,10 +35,11 @@ LAYERS = (
     },
     {
         "layers", "sight", "memory", "features", "fitting", "timing", "tree", "exports", "evaluate", "intervals",
-        "cards", "checkpoint", "foreign", "brought", "hub", "hub_readme", "publish",
+        "gradients", "dissect", "cards", "weights", "checkpoint", "foreign", "brought", "hub", "hub_readme", "publish",
     },
     {"state", "pace", "train", "predict", "many", "explain", "plots"},
     {"runs"},
+    {"lessons"},
     {"verbs", "cli", "__main__"},
     {"ui"},
 )

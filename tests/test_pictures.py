@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from resnet_demo.errors import PictureRefused
-from resnet_demo.pictures import MAX_BYTES, edge_colour, fitted, open_picture
+from resnet_demo.framing import edge_colour, fitted
+from resnet_demo.pictures import MAX_BYTES, open_picture
 
 pytestmark = pytest.mark.filterwarnings(r"ignore::Warning:PIL\.")  # pytest forgets the filters that modules set
 RED, WHITE = (255, 0, 0), (255, 255, 255)

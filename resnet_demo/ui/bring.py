@@ -14,10 +14,11 @@ from ..brought import fitting_datasets
 from ..checkpoint import has_card, read_card
 from ..datasets import DATASETS
 from ..errors import LabError
-from ..foreign import read_weights, recognise
+from ..foreign import recognise
 from ..many import read_many
 from ..pictures import open_picture
 from ..specs import is_model
+from ..weights import read_weights
 from . import hub_form, imported, shelf
 from .api import uploaded
 from .failures import guarded

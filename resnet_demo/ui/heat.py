@@ -26,7 +26,7 @@ def ask_html(lang: str = "en") -> str:
 
 
 def heat_html(view: torch.Tensor, heat: Heat, checkpoint: Checkpoint, lang: str = "en") -> str:
-    """The model's-eye view uint8 (C, H, W), the map over it, the stages to choose from, and how strong it lies on top."""
+    """The model's-eye view uint8 (C, H, W), the map over it, the stages to choose from, and how strongly it covers."""
     factor = max(1, SHOWN_SIDE // max(view.shape[1:]))
     height, width = (side * factor for side in view.shape[1:])
     over = png_address(_coloured(heat.enlarged(height, width)))
