@@ -33,7 +33,6 @@ from .words import dataset_title
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 SLOW = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
-INSECURE = "if (!window.isSecureContext) element.querySelector('p').hidden = false;"
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
     bringing = Bringing(page.lab)
     gr.HTML(
         f'<p class="quiet" hidden>{escape(label("classify.insecure"))}</p>',
-        js_on_load=INSECURE,
+        js_on_load=hub_form.INSECURE,
         elem_id="classify-insecure",
     )
     with gr.Accordion(label("classify.more"), open=False, elem_id="classify-more"):

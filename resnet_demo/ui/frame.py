@@ -166,10 +166,9 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
         entry = None
     if entry is None or (not hand.checkpoint and (entry.model, entry.dataset) != (hand.model, hand.dataset)):
         return say("frame.no_checkpoint", hand.lang)
-    is_shipped = entry.state == "shipped"
-    name = say(
-        "frame.shipped" if is_shipped else "frame.run_of", hand.lang, name=entry.key, when=clock_words(entry.created)
-    )
+    is_named = entry.state in ("shipped", "imported")
+    words = {"name": entry.title or entry.key, "when": clock_words(entry.created)}
+    name = say("frame.shipped" if is_named else "frame.run_of", hand.lang, **words)
     if entry.state == "published":
         return say("frame.published", hand.lang, name=entry.key, accuracy=accuracy(entry.accuracy))
     if entry.state == "running":

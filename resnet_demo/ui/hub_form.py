@@ -117,8 +117,11 @@ def build_publish(page: Page, bringing: Bringing) -> None:
     """The folded form that publishes the checkpoint in hand."""
     do = HubForm(page.lab, bringing)
     with gr.Accordion(label("classify.publish"), open=False, elem_id="classify-publish"):
-        gr.HTML(quiet(label("classify.publish_help")), apply_default_css=False)
-        gr.HTML(f'<p class="alert" hidden>{escape(label("classify.publish_insecure"))}</p>', js_on_load=INSECURE)
+        warning = f'<p class="alert" role="note" hidden>{escape(label("classify.publish_insecure"))}</p>'
+        gr.HTML(
+            warning + quiet(label("classify.publish_help")), js_on_load=INSECURE, apply_default_css=False,
+            elem_id="classify-publish-about",
+        )  # fmt: skip
         repo = gr.Textbox(
             label=label("classify.publish_repo"), info=label("classify.publish_repo_help"), max_lines=1,
             max_length=LONGEST_REPO, placeholder="owner/name", elem_id="classify-publish-repo",
