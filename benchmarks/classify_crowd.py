@@ -21,7 +21,8 @@ from typing import Any
 
 from PIL import Image, ImageFilter
 
-from benchmarks.serving import Lab, Visitor, report, serve, speed_of
+from benchmarks.measure import report
+from benchmarks.serving import Lab, Visitor, serve, speed_of
 
 CHECKPOINT = "resnet20-fashion-mnist"
 DATA = "fashion-mnist-small"

@@ -20,7 +20,8 @@ from typing import Any
 
 from PIL import Image
 
-from benchmarks.serving import Lab, Refused, Visitor, report, serve, speed_of
+from benchmarks.measure import report
+from benchmarks.serving import Lab, Refused, Visitor, serve, speed_of
 
 DATA, MODELS = "fashion-mnist-small", ("resnet20", "plain20", "resnet9-slim")
 TURN_SECONDS = 20

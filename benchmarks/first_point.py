@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.serving import Lab, Visitor, report, serve
+from benchmarks.measure import report
+from benchmarks.serving import Lab, Visitor, serve
 
 ASK_EVERY_SECONDS = 0.05
 

@@ -161,7 +161,7 @@ def wait_until(condition: Callable[[], Any], seconds: float) -> None:
 
 
 def main() -> None:
-    from benchmarks.serving import report
+    from benchmarks.measure import report
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=25)

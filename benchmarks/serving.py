@@ -238,14 +238,6 @@ class Visitor:
         return text
 
 
-def report(title: str, rows: dict[str, Any], result: dict[str, Any]) -> None:
-    """A table for people, then one line of JSON for scripts."""
-    print(f"\n{title}")
-    for name, value in rows.items():
-        print(f"  {name:44} {value}")
-    print(json.dumps(result), flush=True)
-
-
 def speed_of(lab: Lab, run_id: str) -> float:
     """Pictures a second of a run's steps: the median, so that neither its first steps nor validation count."""
     history = lab.store.get(run_id).history()

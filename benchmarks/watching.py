@@ -17,7 +17,8 @@ import threading
 import time
 from pathlib import Path
 
-from benchmarks.serving import Lab, Visitor, report, serve
+from benchmarks.measure import report
+from benchmarks.serving import Lab, Visitor, serve
 
 DATA = "fashion-mnist-small"
 PICTURES_SHOWN = 128  # a step

@@ -1,0 +1,124 @@
+"""Training speed against the loop that everybody writes first, both on the same pictures, by turns in one process.
+
+    python -m benchmarks.throughput [--models resnet20,resnet56,resnet9,resnet18-cifar] [--turns 5]
+
+The plain loop: float32, NCHW, a DataLoader with two workers, torchvision's per-image transforms (random crop, flip, to
+tensor, normalise), SGD with momentum. Ours: the lab's own trainer with events, the same augmentation, model and batch.
+Pictures are 3x32x32; what they show does not matter for speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from benchmarks.measure import in_turns, machine, machine_row, ratio, report
+from resnet_demo.device import choose_compute
+from resnet_demo.events import Step
+from resnet_demo.imagesets import Dataset as Pictures
+from resnet_demo.imagesets import ImageSet
+from resnet_demo.recipes import RECIPES, Length
+from resnet_demo.resnet import build
+from resnet_demo.specs import find_model
+from resnet_demo.state import Plan, new_state
+from resnet_demo.train import train
+
+MODELS = {"resnet20": 16, "resnet56": 8, "resnet9": 8, "resnet18-cifar": 2}  # batches a turn
+BATCH, PICTURES = 128, 6000
+
+
+def pictures() -> Pictures:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (PICTURES, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    labels = torch.arange(PICTURES) % 10
+    classes = tuple(map(str, range(10)))
+    return Pictures("noise", "Noise", ImageSet(images, labels, classes), ImageSet(images[:100], labels[:100], classes))
+
+
+class PerImage(Dataset):
+    """Pictures as most data sets give them: one at a time, through torchvision's transforms."""
+
+    def __init__(self, data: ImageSet) -> None:
+        self.images = [transforms.functional.to_pil_image(image) for image in data.images]
+        self.labels = data.labels
+        steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
+        self.transform = transforms.Compose([*steps, transforms.Normalize((0.5,) * 3, (0.25,) * 3)])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(self.images[index]), int(self.labels[index])
+
+
+def plain_loop(name: str, data: ImageSet, batches: int) -> Callable[[], float]:
+    """-> a turn of `batches`, which gives pictures a second"""
+    model = build(find_model(name), seed=0).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+    loader = DataLoader(PerImage(data), BATCH, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True)
+
+    def forever() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield from loader
+
+    source = forever()
+
+    def turn() -> float:
+        start = time.perf_counter()
+        for _ in range(batches):
+            images, labels = next(source)
+            loss = F.cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            loss.item()
+        return batches * BATCH / (time.perf_counter() - start)
+
+    return turn
+
+
+def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
+    """-> a turn of `batches`, which gives pictures a second, validations left out"""
+    recipe = RECIPES["budget"]
+    spec = find_model(name).adapted(num_classes=10, in_channels=3)
+    compute = choose_compute(spec, BATCH)
+    plan = Plan(spec, recipe, Length(steps=100_000), 0, "noise", compute)
+    events = train(new_state(plan, data))
+
+    def turn() -> float:
+        speeds: list[float] = []
+        while len(speeds) <= batches:
+            event = next(events)
+            if isinstance(event, Step):
+                speeds.append(event.images_per_second)
+        return len(speeds[1:]) / sum(1 / speed for speed in speeds[1:])  # the first one's time ran on while others had their turn
+
+    return turn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--turns", type=int, default=5)
+    asked = parser.parse_args()
+    data, rows, result = pictures(), {}, {}
+    for name in asked.models.split(","):
+        batches = MODELS.get(name, 4)
+        plain, ours = in_turns(plain_loop(name, data.train, batches), lab_loop(name, data, batches), turns=asked.turns)
+        times = ratio(ours, plain)
+        rows[name] = f"{statistics.median(plain):.0f} -> {statistics.median(ours):.0f} images/s, {times:.2f} times"
+        result[name] = {"plain": round(statistics.median(plain)), "ours": round(statistics.median(ours)),
+                        "ratio": round(times, 2)}  # fmt: skip
+    told = machine()
+    report("Training at 3x32x32", {**rows, "machine": machine_row(told)}, {"benchmark": "throughput", **result, **told})
+
+
+if __name__ == "__main__":
+    main()
