@@ -44,7 +44,8 @@ class ResNetSpec:
     `widths` are the channels of each stage inside the blocks; a bottleneck's output is four times as wide.
     `shortcut` says what runs beside the residual branch: `zero_pad` (option A), `projection` where shapes change (B),
     `projection_all` (C), or `none`, the paper's plain net. `stage_entry` is `stride` (the first block of a later stage
-    halves the picture) or `conv_pool` (a convolution and a max-pool before each stage, as in resnet9).
+    halves the picture) or `conv_pool` (a convolution and a max-pool before each stage, as in resnet9). Without `norm`
+    there is no batch norm anywhere, whatever the other fields say; the ReLUs stay.
     `input` is the natural input (C, H, W).
     """
 
@@ -65,6 +66,7 @@ class ResNetSpec:
     stage_entry: str = "stride"
     head_pool: str | int = "average"  # "average" and "max" are global; a number is the kernel of an average pool
     logit_scale: float | None = None  # None: a linear layer with bias; else one without, its output scaled
+    norm: bool = True
 
     def __post_init__(self) -> None:
         _check(self)
@@ -123,6 +125,8 @@ def _check_parts(spec: ResNetSpec) -> None:
         raise InvalidSpec(what=f"a stage begins with one of {', '.join(STAGE_ENTRIES)}")
     if scale is not None and (type(scale) not in (int, float) or not 0 < abs(scale) < 1e6):
         raise InvalidSpec(what="the scale of the logits must be a number")
+    if type(spec.norm) is not bool:
+        raise InvalidSpec(what="a network has batch norm or has none: true or false")
 
 
 def _check_zero_padding(spec: ResNetSpec) -> None:

@@ -127,12 +127,19 @@ def parameter_count(spec: ResNetSpec) -> int:
 
 @contextmanager
 def watching(model: nn.Module, see: Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], None]) -> Iterator[None]:
-    """While the context lasts, calls `see(name, module, inputs, output)` after every call of a leaf module."""
+    """While the context lasts, calls `see(name, module, inputs, output)` after every call of a leaf module.
+
+    An Identity, which stands where a network without batch norm has none, is no layer.
+    """
 
     def hook(name: str) -> Callable[..., None]:
         return lambda module, inputs, output: see(name, module, inputs, output)
 
-    leaves = [(name, module) for name, module in model.named_modules() if not any(True for _ in module.children())]
+    leaves = [
+        (name, module)
+        for name, module in model.named_modules()
+        if not any(True for _ in module.children()) and not isinstance(module, nn.Identity)
+    ]
     handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
     try:
         yield

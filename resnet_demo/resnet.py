@@ -36,6 +36,11 @@ def conv(in_channels: int, width: int, kernel: int, stride: int = 1, bias: bool 
     return nn.Conv2d(in_channels, width, kernel, stride, padding=kernel // 2, bias=bias)
 
 
+def batch_norm(spec: ResNetSpec, width: int) -> nn.Module:
+    """Normalises each channel over the batch and the picture; nothing happens in a network without batch norm."""
+    return nn.BatchNorm2d(width) if spec.norm else nn.Identity()
+
+
 def shortcut(spec: ResNetSpec, in_channels: int, width: int, stride: int) -> nn.Module | None:
     """What runs beside the residual branch; None where the input itself is the shortcut (or the net is plain)."""
     changes = stride != 1 or in_channels != width
@@ -44,7 +49,7 @@ def shortcut(spec: ResNetSpec, in_channels: int, width: int, stride: int) -> nn.
     if spec.shortcut == "zero_pad":
         return ZeroPad(width - in_channels, stride)
     projection = [conv(in_channels, width, 1, stride, bias=spec.shortcut_bias)]
-    return nn.Sequential(*projection, *([nn.BatchNorm2d(width)] if spec.shortcut_norm else []))
+    return nn.Sequential(*projection, *([batch_norm(spec, width)] if spec.shortcut_norm else []))
 
 
 class Block(nn.Module):
@@ -75,9 +80,9 @@ class BasicBlock(Block):
     def __init__(self, spec: ResNetSpec, in_channels: int, width: int, stride: int = 1) -> None:
         super().__init__(spec, in_channels, width, stride)
         self.conv1 = conv(in_channels, width, 3, stride, bias=spec.conv_bias)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = batch_norm(spec, width)
         self.conv2 = conv(width, width, 3, bias=spec.conv_bias)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = batch_norm(spec, width)
 
     def branch(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
@@ -94,11 +99,11 @@ class Bottleneck(Block):
         super().__init__(spec, in_channels, width, stride)
         out_channels = width * EXPANSION["bottleneck"]
         self.conv1 = conv(in_channels, width, 1, bias=spec.conv_bias)
-        self.bn1 = nn.BatchNorm2d(width)
+        self.bn1 = batch_norm(spec, width)
         self.conv2 = conv(width, width, 3, stride, bias=spec.conv_bias)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.bn2 = batch_norm(spec, width)
         self.conv3 = conv(width, out_channels, 1, bias=spec.conv_bias)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.bn3 = batch_norm(spec, out_channels)
 
     def branch(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
@@ -109,10 +114,10 @@ class Bottleneck(Block):
 class ConvPool(nn.Module):
     """How resnet9 enters a stage: 3x3 convolution, batch norm, ReLU, 2x2 max-pool."""
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, spec: ResNetSpec, in_channels: int, width: int) -> None:
         super().__init__()
-        self.conv = conv(in_channels, width, 3)
-        self.bn = nn.BatchNorm2d(width)
+        self.conv = conv(in_channels, width, 3, bias=spec.conv_bias)
+        self.bn = batch_norm(spec, width)
         self.relu = nn.ReLU(inplace=True)
         self.pool = nn.MaxPool2d(2)
 
@@ -140,7 +145,7 @@ class ResNet(nn.Module):
     def __init__(self, spec: ResNetSpec) -> None:
         super().__init__()
         self.spec = spec
-        self._build_stem(spec.stem, spec.in_channels)
+        self._build_stem(spec, spec.stem)
         in_channels = spec.stem.width
         self.stage_names = tuple(f"layer{i + 1}" for i in range(len(spec.widths)))
         for index, (name, width, blocks) in enumerate(zip(self.stage_names, spec.widths, spec.blocks_per_stage)):
@@ -152,9 +157,9 @@ class ResNet(nn.Module):
         self.fc = nn.Linear(in_channels, spec.num_classes, bias=spec.logit_scale is None)
         self.scale = None if spec.logit_scale is None else Scale(spec.logit_scale)
 
-    def _build_stem(self, stem: StemSpec, in_channels: int) -> None:
-        self.conv1 = nn.Conv2d(in_channels, stem.width, stem.kernel, stem.stride, stem.padding, bias=stem.bias)
-        self.bn1 = nn.BatchNorm2d(stem.width) if stem.norm else None
+    def _build_stem(self, spec: ResNetSpec, stem: StemSpec) -> None:
+        self.conv1 = nn.Conv2d(spec.in_channels, stem.width, stem.kernel, stem.stride, stem.padding, bias=stem.bias)
+        self.bn1 = batch_norm(spec, stem.width) if stem.norm else None
         self.relu = nn.ReLU(inplace=True) if stem.norm else None
         self.maxpool = nn.MaxPool2d(*stem.pool) if stem.pool else None
 
@@ -180,7 +185,7 @@ def _stage(spec: ResNetSpec, in_channels: int, width: int, blocks: int, *, is_fi
     block = BLOCK_CLASSES[spec.block]
     layers: list[nn.Module] = []
     if spec.stage_entry == "conv_pool":
-        layers.append(ConvPool(in_channels, width))
+        layers.append(ConvPool(spec, in_channels, width))
         in_channels = width
     stride = 1 if is_first or spec.stage_entry == "conv_pool" else 2
     for index in range(blocks):

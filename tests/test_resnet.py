@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from resnet_demo.errors import InvalidSpec, UnknownModel
+from resnet_demo.layers import layer_table
 from resnet_demo.resnet import BasicBlock, ResNet, ZeroPad, build, build_model, initialise
-from resnet_demo.specs import EXPANSION, MODELS
+from resnet_demo.specs import EXPANSION, MODELS, find_model
 
 IMAGENET = {"resnet18": 64, "resnet34": 64, "resnet50": 64, "resnet101": 64, "resnet152": 64}  # name -> side in pixels
 
@@ -241,3 +242,15 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one():
     with torch.inference_mode():
         one_by_one = torch.cat([model(picture[None]) for picture in pictures])
         assert torch.allclose(model(pictures), one_by_one, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", ("basic", "bottleneck"))
+def test_without_batch_norm_there_is_none_and_its_bias_stands_in(block):
+    spec = find_model(f"custom:{block}-1.1-8.16-cifar-projection-nonorm")
+    model = build(spec, seed=0)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
+    assert model.conv1.bias is not None and model.layer1[0].conv1.bias is not None
+    rows = layer_table(spec).rows
+    assert {row.type for row in rows} == {"Conv2d", "ReLU", "Add", "AdaptiveAvgPool2d", "Flatten", "Linear"}
+    model(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())

@@ -142,6 +142,7 @@ def own_names(draw) -> str:
     return own_name(
         draw(st.sampled_from(tuple(BLOCKS))), draw(numbers(0, 101)), draw(numbers(0, 600)),
         draw(st.sampled_from(tuple(STEMS))), draw(st.sampled_from(SHORTCUTS)), draw(st.none() | st.integers(0, 1001)),
+        draw(st.booleans()),
     )  # fmt: skip
 
 
@@ -172,6 +173,8 @@ def test_an_own_network_says_what_it_is():
     assert spec.stem.width == 16 and spec.stem.pool and spec.family == "custom"
     assert find_model("custom:basic-1-8-cifar-none-10").name == "custom:basic-1-8-cifar-none"
     assert set(CLASSES) == set(STEMS)
+    unnormed = find_model("custom:basic-1-8-cifar-none-nonorm")
+    assert not unnormed.norm and unnormed.conv_bias and unnormed.depth == 4
 
 
 @pytest.mark.parametrize(

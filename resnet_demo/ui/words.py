@@ -17,7 +17,8 @@ def model_title(name: str) -> str:
     spec = MODELS.get(name)
     if spec is None and is_model(name):
         own = find_model(name)
-        return say("model.own_plain" if own.is_plain else "model.own_residual", depth=own.depth)
+        title = say("model.own_plain" if own.is_plain else "model.own_residual", depth=own.depth)
+        return title if own.norm else say("model.own_unnormed", name=title)
     kind = "Plain" if name.startswith("plain") else "ResNet"
     rest = name.removeprefix(kind.lower())
     return f"{kind}-{rest}" if spec or rest != name else name
