@@ -1,0 +1,68 @@
+"""How large the loss's gradient is at each convolution, from the first to the last: what depth does to it.
+
+Source of the experiment: Yang et al. 2019, arXiv:1902.08129 (with batch norm the gradient of a plain net grows with
+depth); He et al. 2015, section 4.1 (with batch norm degradation is unlikely to be vanishing gradients).
+"""
+
+from __future__ import annotations
+
+import math
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .preprocess import Preprocess
+from .resnet import ResNet, build
+from .specs import ResNetSpec
+
+PICTURES = 8
+SIDE = 28
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The norm of the gradient at the weights of each convolution on the longest path, in the order data meets them."""
+
+    names: tuple[str, ...]
+    norms: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """The first convolution's over the last one's: 1 where the gradient comes back as large as it set out."""
+        return self.norms[0] / self.norms[-1] if self.norms[-1] else math.inf
+
+
+def gradients(model: ResNet, x: Tensor, labels: Tensor) -> Gradients:
+    """One backward pass of cross-entropy over `x` (B, C, H, W) in training mode; it leaves its gradients in `model`."""
+    model.train().zero_grad(set_to_none=True)
+    with torch.enable_grad():
+        F.cross_entropy(model(x), labels).backward()
+    found = [(name, float(module.weight.grad.norm())) for name, module in convolutions(model)]
+    return Gradients(tuple(name for name, _ in found), tuple(norm for _, norm in found))
+
+
+def convolutions(model: ResNet) -> list[tuple[str, nn.Conv2d]]:
+    """Those of stem and branches by name; the 1x1 ones of shortcuts lie beside the path."""
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and "downsample" not in name
+    ]
+
+
+@lru_cache(maxsize=256)
+def at_start(spec: ResNetSpec, seed: int = 0, pictures: int = PICTURES, side: int = SIDE) -> Gradients:
+    """The gradients of freshly initialised weights on `pictures` of noise, which stand for any data."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(pictures, spec.in_channels, side, side, generator=generator)
+    labels = torch.randint(spec.num_classes, (pictures,), generator=generator)
+    return gradients(build(spec, seed=seed), x, labels)
+
+
+def on_pictures(model: ResNet, preprocess: Preprocess, images: Tensor, labels: Tensor) -> Gradients:
+    """The gradients on uint8 pictures (B, C, h, w), as training sees them, of a copy: `model` stays as it is."""
+    return gradients(deepcopy(model), preprocess(images), labels)
