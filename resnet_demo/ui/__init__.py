@@ -35,9 +35,9 @@ def build_app(lab: Lab | None = None) -> gr.Blocks:
         add_endpoints(lab)  # first, so that no handler of a tab takes their names
         chip, me, copy = frame.head(lab)
         bar = frame.hand_bar(copy)
-        hand, who, wish = (_unseen(name) for name in ("hand", "visitor", "wish"))
+        hand, who, wish, lesson = (_unseen(name) for name in ("hand", "visitor", "wish", "asked-lesson"))
         with gr.Tabs(selected="train", elem_id="tabs") as tabs:
-            page = Page(lab, hand, tabs, who, wish)
+            page = Page(lab, hand, tabs, who, wish, lesson)
             for name in TABS:
                 is_there = name != "class" or is_shown(lab)
                 with gr.Tab(label(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}", visible=is_there):

@@ -197,7 +197,7 @@ function reading(name, {lead, runs, look, key}, i) {
   const {train} = lead.data, value = train[key][i];
   const row = (mark, label, text, colour = "") => `<div><i class="${mark}" ${colour && `style="background:${colour}"`}></i>${plain(label)} <b>${text}</b></div>`;
   const head = `<div class="where">${words.step} ${short(train.step[i])} · ${train.seconds[i].toFixed(1)} s · ${words.epoch} ${train.epoch[i].toFixed(2)}</div>`;
-  if (runs.length > 1) return head + runs.map(run => {
+  if (runs.length > 1) return head + runs.filter(run => !run.ghost).map(run => {
     const at = before(run.data.train[key], value), seen = before(run.data.validation[key], value);
     if (name === "lr") return row("lr", run.name, at < 0 ? "–" : short(run.data.train.lr[at]), run.colour);
     const both = `${three(run.data.validation[name][seen])} <small>${words.training} ${three(smooth(run.data, name, look.smooth)[at])}</small>`;

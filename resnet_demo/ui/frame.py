@@ -28,7 +28,7 @@ WHO = Path(__file__).with_name("who.js")
 # The hand's fields that stand in the address, under the words they have there.
 KEPT = {"model": "model", "dataset": "data"} | {key: key for key in ("checkpoint", "run", "compare", "beside")}
 _NAMES = f"const KEPT = {json.dumps(KEPT)}, SETTINGS = {json.dumps(SETTINGS)}, HIDEABLE = {json.dumps(HIDEABLE)};"
-# -> [hand, who, wish]; controls that the link hides are hidden. `lang` is left out of links: it belongs to the reader.
+# -> [hand, who, wish, lesson]; controls that the link hides are hidden. `lang` is left out: it belongs to the reader.
 READ_ADDRESS = (
     f"() => {{ {_NAMES} {READ_WHO}"
     + """
@@ -41,7 +41,8 @@ READ_ADDRESS = (
     style.textContent = hidden.map(word => HIDEABLE[word]).join(", ") + " { display: none !important; }";
     document.head.append(style);
   }
-  return [JSON.stringify(hand), readWho(), Object.keys(wish).length ? JSON.stringify(wish) : ""];
+  return [JSON.stringify(hand), readWho(), Object.keys(wish).length ? JSON.stringify(wish) : "",
+    words.get("lesson") || ""];
 }"""
 )
 WRITE_ADDRESS = (
@@ -94,10 +95,11 @@ def foot() -> None:
 def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
     """The address gives the hand on load, the browser who it is; changes of the hand go to the bar and the address."""
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    said = [page.hand, page.who, page.wish]
+    said = [page.hand, page.who, page.wish, page.lesson]
 
-    def arrive(hand: str, who: str, wish: str, request: gr.Request) -> tuple[str, str, str, str]:
-        return _known_hand(page.lab, hand, acting(page.lab, who, request)), who, wish, _greet(page.lab, who, request)
+    def arrive(hand: str, who: str, wish: str, lesson: str, request: gr.Request) -> tuple[str, str, str, str, str]:
+        held = _known_hand(page.lab, hand, acting(page.lab, who, request))
+        return held, who, wish, lesson, _greet(page.lab, who, request)
 
     def listen(event: gr.EventData, request: gr.Request) -> tuple[str, str]:
         who = str(event.who)

@@ -35,6 +35,7 @@ HIDEABLE = {
     "tab-model": "#tab-model-button",
     "tab-layers": "#tab-layers-button",
     "tab-classify": "#tab-classify-button",
+    "tab-lessons": "#tab-lessons-button",
     "tab-class": "#tab-class-button",
 }
 

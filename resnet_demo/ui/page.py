@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..runs.store import RunStore
     from ..runs.tidying import Keeping
 
-TABS = ("model", "train", "layers", "classify", "class")
+TABS = ("model", "train", "layers", "classify", "lessons", "class")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Page:
     takes it as an input and returns new JSON to it; everything else listens to `hand.change`. Controls that mirror the
     hand write to it from `.input`, `.select` or `.click`, never from `.change`, which would answer its own echo. To
     show another tab, return `gr.Tabs(selected=...)` with one of TABS to `tabs`. `who` holds a Who as JSON: every
-    handler that acts takes it. `wish` holds the settings that the address asks for, "" if it asks for none.
+    handler that acts takes it. `wish` holds the settings that the address asks for, `lesson` the lesson, "" for none.
     """
 
     lab: Lab
@@ -47,6 +47,7 @@ class Page:
     tabs: gr.Tabs
     who: gr.Textbox
     wish: gr.Textbox
+    lesson: gr.Textbox
 
 
 def open_lab(root: Path | None = None, classroom: Classroom = Classroom()) -> Lab:
