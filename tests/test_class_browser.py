@@ -180,7 +180,9 @@ def test_a_run_is_taken_along(visitor, finished, expect):
 
 
 def test_a_recorded_run_is_taken_along_and_done_again(visitor, expect):
-    page = visitor.open("?run=recorded:resnet20-fashion-mnist")
+    page = visitor.open()
+    page.locator("#run-table [data-run='recorded:resnet20-fashion-mnist'] button").click()
+    expect(view(page)).to_have_attribute("data-state", "recorded")
     page.locator("#run-view .along summary").click()
     expect(page.locator("#run-view .along pre").first).to_contain_text("train --model resnet20")
     with page.expect_download() as download:
