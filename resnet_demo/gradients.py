@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .preprocess import Preprocess
+from .datasets import load_data
+from .preprocess import Preprocess, fit_preprocess
+from .recipes import find_recipe
 from .resnet import ResNet, build
 from .specs import ResNetSpec
 
-PICTURES = 8
-SIDE = 28
+PICTURES = 16
+SHIPPED = "fashion-mnist-small"
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,36 @@ def convolutions(model: ResNet) -> list[tuple[str, nn.Conv2d]]:
 
 
 @lru_cache(maxsize=256)
-def at_start(spec: ResNetSpec, seed: int = 0, pictures: int = PICTURES, side: int = SIDE) -> Gradients:
-    """The gradients of freshly initialised weights on `pictures` of noise, which stand for any data."""
+def at_start(spec: ResNetSpec, seed: int = 0, pictures: int = PICTURES) -> Gradients:
+    """The gradients of fresh weights for so many of the shipped pictures; `spec` has 1 channel and 10 classes.
+
+    With more pictures a deep net's first gradient comes out smaller beside its last: noise of the batch adds to both.
+    """
+    images, labels, preprocess = _shipped(seed, pictures)
+    model = build(spec, seed=seed)
+    draw_biases(model, seed)
+    return gradients(model, preprocess(images), labels)
+
+
+@lru_cache(maxsize=8)
+def _shipped(seed: int, pictures: int) -> tuple[Tensor, Tensor, Preprocess]:
+    whole = load_data(SHIPPED).train
+    chosen = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))[:pictures]
+    return whole.images[chosen], whole.labels[chosen], fit_preprocess(find_recipe("budget"), whole.images)
+
+
+def draw_biases(model: ResNet, seed: int = 0) -> None:
+    """Gives the convolutions of a network without batch norm the random biases of torch's own layers, in place.
+
+    They are what the gradient vanishes by: with the zeros that `initialise` gives them it hardly does.
+    """
+    if model.spec.norm:
+        return
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(pictures, spec.in_channels, side, side, generator=generator)
-    labels = torch.randint(spec.num_classes, (pictures,), generator=generator)
-    return gradients(build(spec, seed=seed), x, labels)
+    with torch.no_grad():
+        for _, module in convolutions(model):
+            bound = module.weight[0].numel() ** -0.5
+            module.bias.uniform_(-bound, bound, generator=generator)
 
 
 def on_pictures(model: ResNet, preprocess: Preprocess, images: Tensor, labels: Tensor) -> Gradients:

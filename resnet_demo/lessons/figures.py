@@ -83,9 +83,16 @@ def blocks(folder: Path) -> Figures:
             f"{model}_mean": mean(without), f"{model}_worst": min(without), f"{model}_best": max(without),
             f"{model}_share": median(shares) if shares else 0.0, "pictures": row["pictures"],
         }  # fmt: skip
+    halving = [part["without"] for part in rows.get("resnet20-fashion-mnist", {}).get("parts", []) if _halves(part)]
+    found["halving_matters"] = bool(halving) and mean(halving) < found["resnet20_mean"]
+    found["smaller_shares"] = found["has_resnet56"] and found["resnet56_share"] < found["resnet20_share"]
     both = found["has_plain20"] and found["recorded"]
     found["residual_survives"] = both and found["resnet20_mean"] > found["plain20_mean"]
     return found
+
+
+def _halves(part: dict[str, Any]) -> bool:
+    return part["name"] in ("layer2.0", "layer3.0") and part["without"] is not None
 
 
 def costs(folder: Path) -> Figures:

@@ -17,7 +17,7 @@ from ..datasets import load_data
 from ..dissect import dissect
 from ..evaluate import evaluate
 from ..events import History, RunFinished, RunStarted, Step, TrainEvent, Validation
-from ..gradients import on_pictures
+from ..gradients import draw_biases, on_pictures
 from ..imagesets import Dataset, validation_split
 from ..recipes import Length, find_recipe
 from ..runs.config import RunConfig, now, versions
@@ -146,6 +146,7 @@ def _gradients_of(model: str, data: Dataset) -> list[dict[str, Any]]:
     recipe = replace(find_recipe("budget"), peak_lr=GRADIENT_RATE, schedule="constant", augment=())
     length = Length(steps=GRADIENT_STEPS[-1])
     state = start(RunConfig("gradients", find_model(model), data.name, recipe, length), data)
+    draw_biases(state.model)
     images, labels = state.images[:GRADIENT_PICTURES], state.labels[:GRADIENT_PICTURES]
     rows = []
     for event in train(state):
@@ -154,7 +155,7 @@ def _gradients_of(model: str, data: Dataset) -> list[dict[str, Any]]:
             norms = [float(f"{norm:.4g}") for norm in found.norms]
             if not all(map(math.isfinite, norms)):
                 break
-            rows.append({"step": getattr(event, "step", 0), "names": list(found.names), "norms": norms})
+            rows.append({"step": getattr(event, "step", 0), "norms": norms})
     return rows
 
 

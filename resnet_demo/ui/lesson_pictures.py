@@ -131,7 +131,9 @@ def _bars(
         bar = rect(x, y + height * (1 - value), step - 2, height * value, look)
         drawn.append(f"<g><title>{escape(words)}</title>{bar}</g>")
         if len(parts) <= 12:
-            drawn.append(text(x + step / 2 - 1, y + height - 5, f"{value:.2f}", "on", "middle"))
+            is_tall = height * value > 16
+            at = y + height - 5 if is_tall else y + height * (1 - value) - 4
+            drawn.append(text(x + step / 2 - 1, at, f"{value:.2f}", "on" if is_tall else "over", "middle"))
     if look == "left":
         at = y + height * (1 - whole)
         drawn.append(line([(0, at), (WIDTH, at)], "whole"))
@@ -157,10 +159,10 @@ def normalised(lang: str = "en") -> str:
     for picture in range(4):
         x = 8 + picture * 112
         for channel in (2, 1, 0):
-            look = "cell chosen" if channel == 1 else "cell"
+            look = "cell chosen" if channel == 0 else "cell"
             left, top = x + channel * 16, 34 + (2 - channel) * 16
             parts.append(rect(left, top, 58, 58, look))
-            if channel == 1:
+            if channel == 0:
                 parts += [line([(left + k * 14.5, top), (left + k * 14.5, top + 58)], "thin") for k in (1, 2, 3)]
                 parts += [line([(left, top + k * 14.5), (left + 58, top + k * 14.5)], "thin") for k in (1, 2, 3)]
         parts.append(text(x + 40, 142, say("lessons.draw_picture", lang, n=picture + 1), "small", "middle"))

@@ -109,7 +109,7 @@ def _of_line(line: Line, lang: str) -> list[dict[str, Any]]:
     drawn = [curves(history) for history in histories]
     name = say(line.word, lang) if line.word else model_title(model)
     mean = averaged(drawn)
-    ghosts = [] if len(drawn) == 1 else [_series(line, name, data, "thin") for data in drawn]
+    ghosts = [] if len(drawn) == 1 else [_series(line, name, averaged([data]), "thin") for data in drawn]
     return [*ghosts, _series(line, name, mean, "")]
 
 
