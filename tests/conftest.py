@@ -46,6 +46,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "RESNET_DEMO_HOME": str(home),
         "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("uploads")),
         "NO_PROXY": ",".join(HERE),
+        "RESNET_DEMO_OFFLINE": "1",  # no test asks anybody outside
+        "TORCH_HOME": str(home / "torch"),
         "RESNET_DEMO_TEST_MARK": str(home / "MARK"),  # the file that what is hidden in bad inputs would make
     }
     with (tmp_path_factory.mktemp("log") / "app.log").open("wb") as log:

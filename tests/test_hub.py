@@ -164,13 +164,13 @@ def test_a_hub_that_is_down_or_ill(hub, mine, monkeypatch):
 
 
 def test_weights_from_elsewhere_are_recognised(hub):
-    state = build_model("resnet18", num_classes=2, seed=1).state_dict()
+    state = build_model("resnet20", num_classes=2, seed=1).state_dict()
     labels = {"id2label": {"0": "cat", "1": "dog"}}
     hub.repositories["b/pets"] = Repository(
         {"model.safetensors": save(state), "config.json": json.dumps(labels).encode()}
     )
     found = open_any("hub:b/pets")
-    assert found.spec.name == "resnet18" and found.classes == ("cat", "dog") and found.name == "b/pets"
+    assert found.spec.name == "resnet20" and found.classes == ("cat", "dog") and found.name == "b/pets"
     hub.repositories["b/silent"] = Repository({"model.safetensors": save(state)})
     with pytest.raises(CheckpointRefused, match="name the data set"):
         open_any("hub:b/silent")
