@@ -7,6 +7,8 @@ depth); He et al. 2015, section 4.1 (with batch norm degradation is unlikely to 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,7 +67,19 @@ def at_start(spec: ResNetSpec, seed: int = 0, pictures: int = PICTURES) -> Gradi
     images, labels, preprocess = _shipped(seed, pictures)
     model = build(spec, seed=seed)
     draw_biases(model, seed)
-    return gradients(model, preprocess(images), labels)
+    with one_thread():
+        return gradients(model, preprocess(images), labels)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While the context lasts, torch computes in the calling thread alone and leaves the other cores to others."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=8)

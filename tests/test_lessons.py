@@ -76,7 +76,7 @@ def made(tmp_path):
     for name, recording in RECORDINGS.items():
         loss, accuracy = bad.get(recording.model, (0.5, 0.8))
         write(tmp_path, name, loss=loss + recording.seed / 100, accuracy=accuracy)
-    write(tmp_path, "5-without-0.2", stop="diverged")
+    write(tmp_path, "5-without-0.1", stop="diverged")
     write(tmp_path, "5-forgets", accuracy=0.3)
     write(tmp_path, "6-few-nothing", accuracy=0.7, losses=[0.5, 0.3, 0.6, 0.9])
     write(tmp_path, "6-plateau", lr=[0.1] * 10 + [0.05] * 10)

@@ -1,4 +1,4 @@
-"""The lessons in a browser: each can be read, on a desktop and on a phone, its curves are there, its links fill the form."""
+"""The lessons in a browser: each can be read on a desktop and a phone, its curves show, its links fill the form."""
 
 from __future__ import annotations
 

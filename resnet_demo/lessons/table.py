@@ -105,7 +105,7 @@ def _overfitting() -> list[Recording]:
     return runs
 
 
-NORM_RATES = (0.02, 0.2)
+NORM_RATES = (0.005, 0.1)
 RECORDINGS: dict[str, Recording] = {recording.name: recording for recording in (*_deeper(), *_norms(), *_overfitting())}
 GRADIENT_STEPS = (0, 10, 100)
 GRADIENT_RATE = 0.02
