@@ -19,7 +19,7 @@ WEIGHTS = (
     "stretched.pth",
     "stack.pkl",
     "huge.safetensors",
-    "card-text.safetensors",
+    "not-text.safetensors",
 )
 SAMPLE = ("cut-5.png", "bomb-144-megapixels.png", "script.svg", "says-65535.bmp", "comment.gif", "postscript.eps")
 

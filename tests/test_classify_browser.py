@@ -75,7 +75,7 @@ def test_two_checkpoints_side_by_side(visitor, run, expect, server):
     assert sum(int(n.replace(",", "")) for n in table.locator(".counts button").all_inner_texts()) == 2000
     table.locator("[data-sort]").nth(6).click()
     expect(table.locator("th[aria-sort]")).to_have_count(1)
-    differences = table.locator(".class-table td:nth-child(7)").all_inner_texts()
+    differences = [text.replace("−", "-") for text in table.locator(".class-table td:nth-child(7)").all_inner_texts()]
     assert len(differences) == 10 and [float(value) for value in differences] == sorted(map(float, differences))[::-1]
     table.locator(".asks button").click()
     pictures = page.locator("#classify-pair-strip .strip button")

@@ -96,11 +96,8 @@ def _table_html(pair: Pair, lang: str) -> str:
         for what in COLUMNS
     )
     rows = "".join(_row(pair, index, lang) for index in range(len(pair.first.grades.classes)))
-    caption = _say("pair_caption", lang)
-    return (
-        f'<div class="class-table"><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'{quiet(say("classify.pair_caption", lang))}<div class="class-table">{table}</div>'
 
 
 def _row(pair: Pair, true: int, lang: str) -> str:
@@ -114,7 +111,7 @@ def _row(pair: Pair, true: int, lang: str) -> str:
         low, high = wilson(right, n)
         cells.append(_number(right / n if n else -1, f"{right / n:.3f}" if n else "–"))
         cells.append(_number(low if n else -1, f"{low:.3f}–{high:.3f}" if n else "–"))
-    cells.append(_number(difference, f"{difference:+.3f}" if n else "–"))
+    cells.append(_number(difference, f"{difference:+.3f}".replace("-", "−") if n else "–"))
     for which in ("first", "second"):
         ask = f'<button type="button" {_ask(pair, which, true=true)}>{counts[which]:,}</button>'
         cells.append(_number(counts[which], ask if counts[which] else "0"))

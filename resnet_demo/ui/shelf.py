@@ -142,7 +142,8 @@ def _of_run(run: Run) -> Entry | None:
 def alike(lab: Lab, entry: Entry) -> list[Entry]:
     """The other checkpoints that tell the same classes apart, by name."""
     wanted = set(classes_of(entry))
-    return [other for other in entries(lab) if other.key != entry.key and set(classes_of(other)) == wanted]
+    others = entries(lab) if wanted else []
+    return [other for other in others if other.key != entry.key and set(classes_of(other)) == wanted]
 
 
 def in_colour(lab: Lab) -> list[Entry]:
