@@ -3,6 +3,7 @@
 
 const root = make("div", "watch lesson-runs", element), switches = make("div", "acts", root);
 const missing = make("p", "quiet", root), charts = make("div", "charts", root), legend = make("div", "compared", root);
+const place = element.closest("#lessons") ?? root;
 let pointed = null, looked = null, runs = [], shown = "", part = "train", own = false, waiting = null;
 const look = {x: "", smooth: 0.8, log: false};
 const all = [
@@ -62,13 +63,13 @@ function render() {
 function change() {
   const now = told();
   if (!now.lesson) return;
+  place.dataset.lesson = now.lesson;
   if (!now.views.some(([name]) => name === view)) view = now.views.length ? now.views[0][0] : "";
   buttons(now);
   address();
   load();
 }
 // ---- the address ---------------------------------------------------------------------------------------------------
-const place = element.closest("#lessons") ?? root;
 function address() {
   const here = new URL(window.location.href), lesson = told().lesson, seen = place.offsetParent !== null;
   if (here.searchParams.get("lesson") === (seen ? lesson : null)) return;
