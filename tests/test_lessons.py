@@ -199,3 +199,9 @@ def test_a_link_that_nobody_should_send_changes_nothing_unknown():
     said = {"model": "../../x", "data": "nowhere", "steps": "10"}
     hand = json.loads(lessons_tab.filled(lessons_tab.Hand(), said))
     assert (hand["model"], hand["dataset"]) == ("resnet20", "fashion-mnist")
+
+
+def test_the_gradients_answer_any_depth_with_one_that_there_is():
+    assert "Plain-8:" in lessons_tab.gradient_picture(-5, True, 0)
+    assert "Plain-20:" in lessons_tab.gradient_picture(21.5, False, 0)
+    assert 'class="quiet"' in lessons_tab.gradient_picture(1e9, True, 7).replace("'", '"')

@@ -73,7 +73,7 @@ def _knobs() -> list[Any]:
 
 def _curves(page: Page) -> gr.HTML:
     def lesson_series(asked: list[str]) -> str:
-        lesson, view, run = [str(word) for word in asked[:3]]
+        lesson, view, run = [*map(str, asked[:3]), "", "", ""][:3]
         return series(page.lab, lesson, view, run)
 
     spoken = {key: label(f"train.{key}") for key in WORDS}
@@ -119,7 +119,7 @@ def picture_of(key: str, lang: str = "en") -> str:
 
 def gradient_picture(depth: float, norm: bool, moment: int) -> str:
     """The gradients of a plain and a residual net of that depth: counted here before the first step, else recorded."""
-    depth = 2 + 6 * max(1, round((float(depth) - 2) / 6))
+    depth = 2 + 6 * round((min(max(float(depth), DEPTHS[0]), DEPTHS[1]) - 2) / 6)
     if not moment:
         plain, residual = (_at_start(depth, kind, bool(norm)) for kind in ("plain", "resnet"))
         return draw.gradient(plain, residual, depth)
