@@ -67,9 +67,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=RUNS, help=f"where to (default: {RUNS.relative_to(ROOT)})")
     parser.add_argument("--again", action="store_true", help="also what is there already")
     parser.add_argument("--steps", type=int, help="shorter runs, for a trial; needs --work")
-    parser.add_argument(
-        "--list", action="store_true", help="only show the names, with about the minutes each takes"
-    )
+    parser.add_argument("--list", action="store_true", help="only show the names, with about the minutes each takes")
     args = parser.parse_args()
     if args.steps and args.work == RUNS:
         parser.error("--steps makes trials, which do not ship: say --work DIR")
