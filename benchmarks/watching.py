@@ -21,16 +21,15 @@ from benchmarks.measure import report
 from benchmarks.serving import Lab, Visitor, serve
 
 DATA = "fashion-mnist-small"
-PICTURES_SHOWN = 128  # a step
 
 
-def position(lab: Lab, run_id: str) -> tuple[int, float]:
-    """-> (steps so far, seconds of training at the last one), from the end of the log: one short read."""
+def speeds_since(lab: Lab, run_id: str, step: int) -> list[tuple[int, float]]:
+    """-> (step, images a second) of each step after `step`, from the end of the log. Validations count for no step."""
     with (lab.store.root / run_id / "events.jsonl").open("rb") as file:
-        file.seek(max(0, file.seek(0, 2) - 4096))
+        file.seek(max(0, file.seek(0, 2) - 65_536))
         lines = [line for line in file.read().split(b"\n")[1:] if b'"event": "step"' in line and line.endswith(b"}")]
-    step = json.loads(lines[-1])
-    return step["step"], step["seconds"]
+    steps = (json.loads(line) for line in lines)
+    return [(one["step"], one["images_per_second"]) for one in steps if one["step"] > step]
 
 
 def watch(visitor: Visitor, run_id: str, seconds: float) -> None:
@@ -42,19 +41,20 @@ def watch(visitor: Visitor, run_id: str, seconds: float) -> None:
 
 
 def by_turns(lab: Lab, run_id: str, seconds: float, window: float) -> list[tuple[bool, float]]:
-    """-> (whether somebody watched, steps a second) of each window."""
-    visitor, speeds, end = Visitor(lab, "viewer"), [], time.monotonic() + seconds
-    step, at = position(lab, run_id)
+    """-> (whether somebody watched, images a second) of each window."""
+    visitor, windows, end = Visitor(lab, "viewer"), [], time.monotonic() + seconds
+    step = speeds_since(lab, run_id, 0)[-1][0]
     while time.monotonic() < end:
-        is_watched = len(speeds) % 2 == 1
+        is_watched = len(windows) % 2 == 1
         if is_watched:
             viewer = threading.Thread(target=watch, args=(visitor, run_id, window))
             viewer.start()
         time.sleep(window)
-        now, then = position(lab, run_id)
-        speeds.append((is_watched, (now - step) / max(1e-9, then - at)))
-        step, at = now, then
-    return speeds
+        steps = speeds_since(lab, run_id, step)
+        if steps:
+            windows.append((is_watched, len(steps) / sum(1 / speed for _, speed in steps)))
+            step = steps[-1][0]
+    return windows
 
 
 def cost(speeds: list[tuple[bool, float]]) -> tuple[float, float]:
@@ -64,7 +64,7 @@ def cost(speeds: list[tuple[bool, float]]) -> tuple[float, float]:
         if is_watched:
             losses.append(1 - speed / ((before[1] + after[1]) / 2))
     error = statistics.stdev(losses) / math.sqrt(len(losses)) if len(losses) > 1 else math.inf
-    return statistics.median(losses), error
+    return statistics.fmean(losses), error
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def main() -> None:
     rows = {
         "windows, seconds each": f"{len(speeds)}, {asked.window:g}",
         "images/s unwatched, watched (medians)": ", ".join(
-            f"{PICTURES_SHOWN * statistics.median(kind):.0f}" for kind in (unseen, seen)
+            f"{statistics.median(kind):.0f}" for kind in (unseen, seen)
         ),
         "watching takes": f"{share:.1%} of the speed (standard error {error:.1%})",
         "cores taken by the server": f"{server:.3f}",
