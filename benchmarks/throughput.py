@@ -98,7 +98,8 @@ def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
             event = next(events)
             if isinstance(event, Step):
                 speeds.append(event.images_per_second)
-        return len(speeds[1:]) / sum(1 / speed for speed in speeds[1:])  # the first one's time ran on while others had their turn
+        counted = speeds[1:]  # the first one's time ran on while others had their turn
+        return len(counted) / sum(1 / speed for speed in counted)
 
     return turn
 

@@ -289,7 +289,8 @@ def _tell(event: TrainEvent) -> None:
 
 
 def _ending(values: dict[str, Any]) -> str:
-    how = f"{values['stop_reason']}: {values['step']} steps in {values['seconds']:.1f} s, {values['images_per_second']:.0f} images/s"
+    how = f"{values['stop_reason']}: {values['step']} steps in {values['seconds']:.1f} s"
+    how += f", {values['images_per_second']:.0f} images/s"
     if values["test_accuracy"] is not None:
         how += f"; test accuracy {values['test_accuracy']:.4f}"
     return how + (f"; weights in {values['checkpoint']}" if values["checkpoint"] else "")
@@ -356,7 +357,8 @@ def _add_foreign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="which network weights from elsewhere are, where several have the same")
 
 
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int | None], str, Callable[[argparse.ArgumentParser], None]]] = {
+Command = tuple[Callable[[argparse.Namespace], "int | None"], str, Callable[[argparse.ArgumentParser], None]]
+COMMANDS: dict[str, Command] = {
     "models": (models, "list every network with its depth, parameters and cost", _add_nothing),
     "layers": (layers, "list a network's layers in the order data meets them", _add_layers),
     "datasets": (datasets, "list the data sets and where they are", _add_nothing),

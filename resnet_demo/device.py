@@ -1,6 +1,6 @@
 """Which device, precision, memory format and how many threads a run uses, chosen in one place, and why.
 
-CUDA takes bf16, or fp16 with a gradient scaler where the card has no bf16; MPS float32; the CPU takes bf16 only where it
+CUDA takes bf16, or fp16 with a gradient scaler where the card has no bf16; MPS float32; the CPU bf16 only where it
 is the faster one for this network: measured when the clock ends the run, a preset when steps or epochs do, since then
 nothing may depend on a measurement.
 """
@@ -83,7 +83,7 @@ def cpu_count() -> int:
 
 @lru_cache
 def cpu_bf16() -> str:
-    """How this processor multiplies in bf16: “amx” (tiles), “avx512” (vectors), or “” where it would be emulated and slow."""
+    """How this processor multiplies in bf16: “amx” (tiles), “avx512” (vectors), or “” where it would be emulated."""
     for name, probe in (("amx", "_is_amx_tile_supported"), ("avx512", "_is_avx512_bf16_supported")):
         if getattr(torch.cpu, probe, bool)():
             return name
@@ -134,7 +134,7 @@ def _preset_precision(spec: ResNetSpec, resize: int | None) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def step_seconds(spec: ResNetSpec, batch_size: int, resize: int | None = None, precision: str = "float32") -> float:
-    """Seconds that one training step (forward, backward) of a batch takes on the CPU: the quicker of two, after one to warm up."""
+    """Seconds of one training step (forward, backward) on the CPU: the quicker of two, after one to warm up."""
     compute = Compute("cpu", precision)
     model = compute.place(build(spec, seed=0))
     x = compute.arrange(torch.rand(batch_size, *input_size(spec.input, resize)))

@@ -2,7 +2,7 @@
 
     LabError
     |-- BadRequest                  the request cannot be met as it stands (exit code 2)
-    |   |-- UnknownName             UnknownModel, UnknownDataset, UnknownRecipe, UnknownCheckpoint, UnknownRun, UnknownClass
+    |   |-- UnknownName             UnknownModel, UnknownDataset, UnknownRecipe, UnknownCheckpoint, UnknownRun, ...
     |   |-- InvalidOption           a value outside its range
     |   |-- InvalidSpec             a residual network that cannot be built
     |   |-- InputDoesNotFit         a picture size or channel count that the model cannot take
@@ -148,7 +148,10 @@ class PublishFailed(Failure):
 
 
 class DiskFull(Failure):
-    template = "There is no room left on the disk ({path}): free some space, then start again. Nothing was lost that was already saved."
+    template = (
+        "There is no room left on the disk ({path}): free some space, then start again. "
+        "Nothing was lost that was already saved."
+    )
 
 
 class OutOfMemory(Failure):

@@ -221,7 +221,7 @@ class History:
 
     @property
     def best(self) -> Validation | None:
-        """The validation whose weights were kept as the best; without checkpoints the first with the highest accuracy."""
+        """The validation whose weights were kept as the best; without checkpoints the first of the highest accuracy."""
         if self.kept is not None:
             return self.kept
         finite = [v for v in self.validations if math.isfinite(v.accuracy)]

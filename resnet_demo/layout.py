@@ -97,7 +97,8 @@ def _by_class(pictures: dict, folders: set, name: str) -> dict[str, list[tuple[s
 def _as_given(train: dict, test: dict, name: str) -> Layout:
     for class_name in sorted(set(train) ^ set(test)):
         lacking = "test" if class_name in train else "train"
-        raise ArchiveRefused(path=name, why=f"the class “{class_name[:LONGEST_NAME]}” has no pictures to {lacking} with")
+        short = class_name[:LONGEST_NAME]
+        raise ArchiveRefused(path=name, why=f"the class “{short}” has no pictures to {lacking} with")
     return _layout(train, test)
 
 
@@ -105,7 +106,8 @@ def _cut_by_path(classes: dict, name: str) -> Layout:
     train, test = {}, {}
     for class_name, members in classes.items():
         if len(members) < 2:
-            raise ArchiveRefused(path=name, why=f"the class “{class_name[:LONGEST_NAME]}” has one picture only, and two are the least")
+            short = class_name[:LONGEST_NAME]
+            raise ArchiveRefused(path=name, why=f"the class “{short}” has one picture only, and two are the least")
         ordered = sorted(members, key=lambda member: path_share(member[0]))
         # Small classes: whatever chance does, one picture at least is on either side.
         count = min(max(1, sum(is_test(path) for path, _ in members)), len(members) - 1)

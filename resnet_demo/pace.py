@@ -103,7 +103,7 @@ class Pace:
 
 
 def validation_interval(state: TrainState) -> int:
-    """Steps between validations of a run without a clock: about twenty a run, at most one for each 1.5 TMAC of training."""
+    """Steps between validations of a run without a clock: some twenty a run, at most one for 1.5 TMAC of training."""
     channels, height, width = state.images.shape[1:]
     table = layer_table(state.plan.spec, input_size((channels, height, width), state.preprocess.resize))
     affordable = round(1.5e12 / (3 * table.total_macs * state.plan.recipe.batch_size))

@@ -50,10 +50,10 @@ class Length:
 class Recipe:
     """How to train.
 
-    `peak_lr` is the highest learning rate. `schedule`: `one_cycle` and `steps` are functions of the share of the run that
-    is over (`warmup` and `milestones` are shares), `plateau` halves the rate when the training loss has not fallen for
-    `patience` epochs. `normalisation`: `unit` is [0, 1], `half` is (x - 0.5) / 0.5, `dataset` uses the training set's mean
-    and deviation by channel, `pixel_mean` subtracts the mean training picture. `resize` is a side in pixels.
+    `peak_lr` is the highest learning rate. `schedule`: `one_cycle` and `steps` are functions of the share of the run
+    that is over (`warmup` and `milestones` are shares), `plateau` halves the rate when the training loss has not fallen
+    for `patience` epochs. `normalisation`: `unit` is [0, 1], `half` is (x - 0.5) / 0.5, `dataset` uses the training set's
+    mean and deviation by channel, `pixel_mean` subtracts the mean training picture. `resize` is a side in pixels.
     `gentle_lr` is used until the training error is below 80 % (section 4.2, ResNet-110).
     """
 
@@ -83,7 +83,7 @@ class Recipe:
         _check(self)
 
     def lr_factor(self, share: float) -> float:
-        """The rate at this share of the run (0 to 1) over `peak_lr`; 1 for the schedules that do not follow the share."""
+        """The rate at this share of the run (0 to 1) over `peak_lr`; 1 for schedules that do not follow the share."""
         if self.schedule == "one_cycle":
             if share < self.warmup:
                 return 0.1 + 0.9 * share / self.warmup
@@ -126,11 +126,13 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="d2l-224", source="the d2l notebook on Fashion-MNIST at 224x224",
-            peak_lr=0.05, batch_size=256, normalisation="unit", resize=224, initialisation="xavier", length=Length(epochs=16),
+            peak_lr=0.05, batch_size=256, normalisation="unit", resize=224, initialisation="xavier",
+            length=Length(epochs=16),
         ),
         Recipe(
             name="d2l-96", source="the d2l notebook on Fashion-MNIST at 96x96",
-            peak_lr=0.05, batch_size=256, normalisation="unit", resize=96, initialisation="xavier", length=Length(epochs=10),
+            peak_lr=0.05, batch_size=256, normalisation="unit", resize=96, initialisation="xavier",
+            length=Length(epochs=10),
         ),
         Recipe(
             name="adam-96", source="the CIFAR-10 notebook at 96x96",

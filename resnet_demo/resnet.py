@@ -218,7 +218,7 @@ def initialise(model: nn.Module, scheme: str = "he") -> None:
 
 
 def build(spec: ResNetSpec, *, seed: int | None = None, scheme: str = "he") -> ResNet:
-    """A freshly initialised network on the CPU. With `seed` the weights are reproducible and no global state changes."""
+    """A freshly initialised network on the CPU. With `seed` its weights are reproducible; no global state changes."""
     devices: list[int] = []
     with torch.random.fork_rng(devices=devices, enabled=seed is not None):
         if seed is not None:

@@ -61,10 +61,13 @@ class TrainState:
     epoch_loss: float = 0.0
     epoch_accuracy: float = 0.0
     epoch_batches: int = 0
-    world: World = World()
+    world: World = World()  # noqa: RUF009 (frozen)
     network: nn.Module | None = None
     SCALARS: tuple[str, ...] = field(
-        default=("position", "step", "epoch", "seconds", "best_accuracy", "is_warm", "epoch_loss", "epoch_accuracy", "epoch_batches"),
+        default=(
+            "position", "step", "epoch", "seconds", "best_accuracy", "is_warm", "epoch_loss", "epoch_accuracy",
+            "epoch_batches",
+        ),
         init=False, repr=False,
     )  # fmt: skip
 

@@ -30,14 +30,15 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
     """Trains `state` in place until its length is reached, and tells about it.
 
     Yields RunStarted (or RunResumed), a Step for each update, Validation, Epoch and CheckpointDue at points that do not
-    depend on the clock unless the run's length does, and RunFinished. At CheckpointDue every earlier loss was finite and
+    depend on the clock unless the run's length does, and RunFinished. At CheckpointDue earlier losses were finite and
     the state stands exactly at that step: save it before asking for the next event.
     """
     clock, unread = Clock(state.seconds), Unread(state)
     pace = Pace(state, clock)
     yield _opening(state)
     state.model.train()
-    reason = pace.reason_to_end() if state.step else None  # it may have been interrupted between its last step and its end
+    # It may have been interrupted between its last step and its end.
+    reason = pace.reason_to_end() if state.step else None
     while reason is None:
         unread.add(*update(state, pace.share()))
         state.seconds = clock.now()
@@ -53,7 +54,8 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
             yield _close_epoch(state)
         is_for_now = reason == "stopped" and not state.plan.length.is_timed
         if is_for_now and not is_validation_due:
-            yield CheckpointDue(state.step, False, round(state.seconds, 4))  # one more validation would tell it from a whole run
+            # One more validation would tell it from a whole run.
+            yield CheckpointDue(state.step, False, round(state.seconds, 4))
         elif reason or is_validation_due:
             yield from _validate_and_save(state, pace, clock, is_last=reason is not None and not is_for_now)
             reason = "diverged" if pace.has_diverged else reason
@@ -67,7 +69,8 @@ def _opening(state: TrainState) -> TrainEvent:
     plan = state.plan
     return RunStarted(
         model=plan.spec.name, dataset=plan.dataset, recipe=plan.recipe.name, seed=plan.seed,
-        batch_size=plan.recipe.batch_size, train_images=len(state.images), validation_images=len(state.validation_images),
+        batch_size=plan.recipe.batch_size, train_images=len(state.images),
+        validation_images=len(state.validation_images),
         total_steps=state.total_steps, budget_seconds=plan.length.seconds, device=plan.compute.device,
         precision=plan.compute.precision, threads=plan.compute.threads, note=plan.compute.reason,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the lab can be asked, as functions that return plain JSON values: the command line and the HTTP endpoints share them.
+"""What the lab can be asked, as functions that return plain JSON values: shared by command line and HTTP endpoints.
 
 Here names become objects. torch is loaded only by the verbs that compute.
 """

@@ -2,7 +2,7 @@
 
     python scripts/test.py [PYTEST OPTIONS]        such as: -m "not slow"
 
-On Debian and its relatives it also installs the packages `chromium` (for the page) and `dataset-fashion-mnist`, if it may.
+On Debian and its relatives it also installs the packages `chromium` (for the page) and `dataset-fashion-mnist`.
 Inside an active virtual environment that one is used. Only the standard library is imported here.
 """
 

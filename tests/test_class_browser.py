@@ -16,6 +16,7 @@ from resnet_demo.ui.forms import TrainForm
 
 pytestmark = [pytest.mark.slow, pytest.mark.ui]
 LONG = 180_000
+HELD = "JSON.parse(document.querySelector('#hand textarea, #hand input')?.value || '{}')"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def start(page, length="3 min"):
     before = hand(page)["run"]
     page.locator("#train-start").click()
     page.wait_for_function(
-        f"JSON.parse(document.querySelector('#hand textarea, #hand input')?.value || '{{}}').run !== {json.dumps(before)}",
+        f"{HELD}.run !== {json.dumps(before)}",
         timeout=LONG,
     )
 
@@ -137,12 +138,12 @@ def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visit
     short = visitor.open("?data=fashion-mnist-small&model=resnet9-slim&steps=6&batch=64")
     before = hand(short)["run"]
     short.locator("#train-start").click()
-    short.wait_for_function(f"JSON.parse(document.querySelector('#hand textarea, #hand input').value).run !== '{before}'")
+    short.wait_for_function(f"{HELD}.run !== '{before}'")
     expect(view(short)).to_have_attribute("data-state", "finished", timeout=LONG)
     parent = hand(short)["run"]
     short.locator("#run-view .more select").select_option("steps:6")
     short.locator("#run-view .more button").click()
-    short.wait_for_function(f"JSON.parse(document.querySelector('#hand textarea, #hand input').value).run !== '{parent}'")
+    short.wait_for_function(f"{HELD}.run !== '{parent}'")
     expect(view(short)).to_have_attribute("data-state", "finished", timeout=LONG)
     expect(short.locator("#run-view .facts")).to_contain_text("began with an earlier run")
 

@@ -99,7 +99,8 @@ class TestTakingAlong:
         assert names["config"].same_training(config)
 
     def test_several_processes(self):
-        assert command_line(replace(CONFIGS[0], gpus=4)).startswith("torchrun --nproc-per-node 4 -m resnet_demo train --model")
+        on_four = command_line(replace(CONFIGS[0], gpus=4))
+        assert on_four.startswith("torchrun --nproc-per-node 4 -m resnet_demo train --model")
 
     def test_other_peoples_paths_are_not_shown(self, tmp_path):
         config = new_config(MODELS["resnet20"], str(tmp_path / "my; birds.zip"), RECIPES["budget"])

@@ -48,7 +48,7 @@ def launch(home, *arguments) -> subprocess.Popen:
 
 
 def queued(folder, pictures, **changes) -> Run:
-    """A run in a folder, at a constant rate, so that one that is given more steps later has the same ones until then."""
+    """A run in a folder, at a constant rate: one that is given more steps later has the same ones until then."""
     config = tiny_config(pictures, **changes)
     return Run.create(folder, replace(config, recipe=replace(RECIPE, schedule="constant", peak_lr=0.05)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ def test_a_run_starts_steps_validates_saves_and_finishes_in_that_order():
     assert [event.step for event in events if isinstance(event, Step)] == list(range(1, 19))
     assert [event.epoch for event in events if event.event == "epoch"] == [1, 2]
     assert events[-1].stop_reason == "completed"
-    for before, after in zip(events, events[1:]):
+    for before, after in pairwise(events):
         if isinstance(after, CheckpointDue):
             assert isinstance(before, Validation) and before.step == after.step
     assert isinstance(events[-2], CheckpointDue) and events[-2].step == 18

@@ -14,8 +14,8 @@ from resnet_demo.ui import recordings, watch
 from resnet_demo.ui.forms import TrainForm
 from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.page import Lab
-from resnet_demo.ui.run_table import RunTable
 from resnet_demo.ui.recordings import RECORDED, recording_for
+from resnet_demo.ui.run_table import RunTable
 from resnet_demo.ui.watch import Watch, line_words
 
 

@@ -48,7 +48,8 @@ def test_a_picture_arrives_through_redirects():
 
 
 @pytest.mark.parametrize("address", [
-    "file:///etc/passwd", "ftp://photos.example/a", "javascript:alert(1)", "data:image/png;base64,AAAA", "//photos.example/a",
+    "file:///etc/passwd", "ftp://photos.example/a", "javascript:alert(1)", "data:image/png;base64,AAAA",
+    "//photos.example/a",
     "photos.example/a", "", "http://", "http://user:secret@photos.example/a", "http://[::1", "http://exa mple/\x00", "gopher://x",
 ])  # fmt: skip
 def test_only_http_and_https(address):
@@ -72,7 +73,10 @@ def test_no_private_machine_at_any_redirect(host, is_redirect):
     assert inside not in asked
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1/", "http://localhost:7860/", "http://[::1]/", "http://0.0.0.0/", "http://2130706433/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1/", "http://localhost:7860/", "http://[::1]/", "http://0.0.0.0/", "http://2130706433/"],
+)
 def test_the_real_verifier_lets_none_of_these_through(address, monkeypatch):
     import safehttpx
 

@@ -24,7 +24,8 @@ class Status:
 
     `ticket` orders the line; it is a counter, so that no clock decides who is next. `task` is what the run waits for or
     does: train, resume or test. `doing` and `share` (0 to 1, or None) tell what it is busy with outside training.
-    `gpu_memory` is in bytes, where a GPU trains. `best_accuracy` (on validation) and `test_accuracy` are there once known.
+    `gpu_memory` is in bytes, where a GPU trains. `best_accuracy` (on validation) and `test_accuracy` are there once
+    known.
     """
 
     state: str = "queued"

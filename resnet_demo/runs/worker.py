@@ -1,7 +1,8 @@
 """The process that trains one run: `python -m resnet_demo.runs.worker [--preload DATA]`.
 
 It imports torch and loads the usual data set ahead, says “ready”, and waits on standard input for one line of JSON,
-`{"run": folder, "task": "train" | "resume" | "test", "gpus": number}`. `{"stop": true}` ends the run after the step in hand. When
+`{"run": folder, "task": "train" | "resume" | "test", "gpus": number}`.
+`{"stop": true}` ends the run after the step in hand. When
 standard input closes, the server is gone, and so is this process, at once: its files are replaced in one piece.
 """
 

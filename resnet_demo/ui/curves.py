@@ -72,9 +72,9 @@ def _values(event: Step | Validation) -> dict[str, float | None]:
 
 
 def _loss_max(steps: Sequence[Step], validations: Sequence[Validation]) -> float:
-    """Where the loss axis ends: above all but the tallest twentieth of the raw training losses and a validation's spike.
+    """Where the loss axis ends: above all but the tallest twentieth of the training losses and a validation's spike.
 
-    While the rate is high, batch norm's running statistics lag behind the weights, and a validation may come out a hundred
+    While the rate is high, batch norm's running statistics lag behind the weights: a validation may come out a hundred
     times as high as the rest: drawn in full it would flatten every curve.
     """
     raw = sorted(step.loss for step in steps if math.isfinite(step.loss))

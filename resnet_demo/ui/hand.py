@@ -1,6 +1,6 @@
 """What the visitor has in hand: one model, one data set, and the run or checkpoint that goes with them.
 
-It travels as JSON in a hidden text field and as words in the address (`?model=&data=&run=&checkpoint=&compare=&beside=`).
+It travels as JSON in a hidden text field and as words in the address (`?model=&data=&run=&checkpoint=...`).
 """
 
 from __future__ import annotations

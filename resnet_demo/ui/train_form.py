@@ -23,7 +23,7 @@ from .who import Who
 from .words import dataset_title, model_title, seconds_words
 
 QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed", "gpus")  # by a link, beside model and data
+FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed", "gpus")  # by a link
 # In the browser alone: whoever clicks Start at once gets what is in hand, however slow the server is.
 MIRROR = "(text) => { const hand = JSON.parse(text); return [hand.model, hand.dataset]; }"
 COPY_SETTINGS = """(model, data, length, amount, recipe, lr, batch, augment, seed, gpus) => {
