@@ -52,8 +52,8 @@ class Recipe:
 
     `peak_lr` is the highest learning rate. `schedule`: `one_cycle` and `steps` are functions of the share of the run
     that is over (`warmup` and `milestones` are shares), `plateau` halves the rate when the training loss has not fallen
-    for `patience` epochs. `normalisation`: `unit` is [0, 1], `half` is (x - 0.5) / 0.5, `dataset` uses the training set's
-    mean and deviation by channel, `pixel_mean` subtracts the mean training picture. `resize` is a side in pixels.
+    for `patience` epochs. `normalisation`: `unit` is [0, 1], `half` is (x - 0.5) / 0.5, `dataset` uses the training
+    set's mean and deviation by channel, `pixel_mean` subtracts the mean training picture. `resize` is a side in pixels.
     `gentle_lr` is used until the training error is below 80 % (section 4.2, ResNet-110).
     """
 
