@@ -30,7 +30,7 @@ def checkpoint_of(model: str) -> Checkpoint:
     """A checkpoint like torchvision's, with weights of our own."""
     weights = WEIGHTS[f"{model}-{NAME}"]
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (MEAN, STD))
-    network = build_model(model, seed=0).eval()
+    network = build_model(model, seed=0).eval().to(memory_format=torch.channels_last)
     return Checkpoint(network, Preprocess(mean, std).eval(), weights.card(), weights.name, Path(weights.file))
 
 

@@ -152,6 +152,7 @@ def _of_torchvision(weights: imagenet.WeightFile, path: Path) -> Checkpoint:
     card = weights.card()
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (imagenet.MEAN, imagenet.STD))
     model = _network(weights.spec, tensors, tuple(card["shape"]), path)
+    model.to(memory_format=torch.channels_last)  # as the pictures are: a quarter less time for one of them
     return Checkpoint(model, Preprocess(mean, std).eval(), card, weights.name, path)
 
 
