@@ -92,7 +92,7 @@ def made(tmp_path):
 
 def test_the_figures_are_those_of_the_recordings(made):
     deeper = figures("1", made)
-    assert deeper["plain56_loss"] == pytest.approx(0.91) and deeper["plain20_accuracy"] == pytest.approx(0.8)
+    assert deeper["plain56_loss"] == pytest.approx(0.9 + mean(SEEDS) / 100) and deeper["plain20_accuracy"] == pytest.approx(0.8)
     assert deeper["degrades"] and deeper["from_depth"] == 44 and deeper["points_lost"] == pytest.approx(20)
     assert deeper["shortcut_helps"] and deeper["plain20_test"] == pytest.approx(0.79) and deeper["steps"] == STEPS
     assert figures("2", made)["plain56_end"] == 3 and figures("2", made)["calms"]
@@ -180,9 +180,10 @@ def test_every_view_is_named_and_drawn(made, monkeypatch):
                 run["data"]["train"]["step"] for run in drawn
             )
     four = json.loads(lesson_runs.series(None, "1", "four"))
-    assert len(four) == 4 * (1 + len(SEEDS)) and sum("thin" in run["look"] for run in four) == 4 * len(SEEDS)
+    thin = len(SEEDS) if len(SEEDS) > 1 else 0
+    assert len(four) == 4 * (1 + thin) and sum("thin" in run["look"] for run in four) == 4 * thin
     bold = next(run for run in four if run["name"] == "Plain-56" and not run["ghost"])
-    assert bold["data"]["train"]["mean_loss"][0] == pytest.approx(0.91) and "plain" in bold["look"]
+    assert bold["data"]["train"]["mean_loss"][0] == pytest.approx(0.9 + mean(SEEDS) / 100) and "plain" in bold["look"]
     lesson_runs._drawn.cache_clear()
 
 
