@@ -170,6 +170,7 @@ def test_runs_laid_over_each_other(visitor, finished, expect):
 
 def test_a_run_is_taken_along(visitor, finished, expect):
     page = visitor.open(f"?run={finished[0].id}")
+    expect(view(page)).to_have_attribute("data-state", "finished")  # not the recorded run that is there before it
     page.locator("#run-view .along summary").click()
     expect(page.locator("#run-view .along pre").first).to_contain_text("train --model resnet20")
     starts = {"Weights": b"weights", "Metrics": b"event,step", "PNG": b"\x89PNG", "SVG": b"<?xml"}

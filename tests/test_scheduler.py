@@ -389,7 +389,7 @@ class TestGeneratorExecutor:
         wait_until(lambda: all(run.status().state == "finished" for run in runs))
         assert self.charged == ["ada", "bob"]
         assert list(runs[0].events()) == list(runs[1].events())
-        assert scheduler.line() == []
+        wait_until(lambda: scheduler.line() == [])
 
     def test_zero_gpu_is_asked_for_as_long_as_the_run_needs(self, tmp_path):
         run = RunStore(tmp_path).create(config(length=Length(seconds=30)))
