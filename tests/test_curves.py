@@ -68,6 +68,12 @@ def test_one_outlier_does_not_set_the_loss_axis_but_every_validation_does():
     assert curves(run)["loss_max"] > 7
 
 
+def test_a_first_validation_after_one_step_does_not_set_the_loss_axis():
+    run = history(200)
+    run.validations.insert(0, Validation(1, 0.01, 132.0, 0.1, 100, seconds=0.1))
+    assert curves(run)["loss_max"] < 4
+
+
 def test_the_test_is_shown_once_it_was_made():
     run = history(10)
     run.add(RunFinished("completed", 10, 0.5, 0.9142857, None, 0.1, 100.0))

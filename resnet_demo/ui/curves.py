@@ -79,7 +79,8 @@ def _loss_max(steps: Sequence[Step], validations: Sequence[Validation]) -> float
     """
     raw = sorted(step.loss for step in steps if math.isfinite(step.loss))
     losses = [event.loss for event in validations if math.isfinite(event.loss)]
-    usual = max([*(raw[math.ceil(0.95 * (len(raw) - 1))] for _ in raw[:1]), *losses[:1], *losses[-1:]], default=2.5)
+    newest = losses[-1:] if len(losses) > 1 or not raw else []  # the first, of one step, is the likeliest spike
+    usual = max([*(raw[math.ceil(0.95 * (len(raw) - 1))] for _ in raw[:1]), *newest], default=2.5)
     return round(1.05 * min(max([usual, *losses]), 1.5 * usual), DIGITS)
 
 
