@@ -128,6 +128,7 @@ def test_few_pictures_are_of_every_class_and_not_those_validated_on():
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_recording_keeps_the_means_and_is_small(tmp_path):
     data = load_data("fashion-mnist-small")
     state = recorder.start(replace(RECORDINGS["6-one_cycle"], model="resnet9-slim", steps=140).config(), data)
