@@ -15,18 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from . import arguments
 from .errors import BadRequest, LabError
-from .recipes import AUGMENTATIONS
 
 if TYPE_CHECKING:
     from .distributed import World
     from .events import TrainEvent
     from .runs.store import Run
-
-
-CHECKPOINT_HELP = (
-    "a .safetensors file, a run's folder, a shipped name, resnet50-imagenet (or 18, 34, 101, 152), or hub:owner/name"
-)
 
 
 class Parser(argparse.ArgumentParser):
@@ -296,75 +291,14 @@ def _ending(values: dict[str, Any]) -> str:
     return how + (f"; weights in {values['checkpoint']}" if values["checkpoint"] else "")
 
 
-def _add_nothing(parser: argparse.ArgumentParser) -> None:
-    return None
-
-
-def _add_layers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL")
-    parser.add_argument("--input", metavar="C,H,W", help="size of the input (default: the model's natural one)")
-    parser.add_argument("--classes", type=int, metavar="N", help="number of classes")
-
-
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="resnet20", help="default: %(default)s")
-    parser.add_argument("--dataset", default="fashion-mnist", help="default: %(default)s")
-    parser.add_argument("--recipe", default="budget", help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after S seconds of training")
-    parser.add_argument("--epochs", type=float, metavar="N", help="end after N passes over the training set")
-    parser.add_argument("--max-steps", type=int, metavar="N", help="end after N updates")
-    parser.add_argument("--batch-size", type=int, metavar="B", help="pictures a step")
-    parser.add_argument("--lr", type=float, metavar="X", help="highest learning rate")
-    parser.add_argument(
-        "--augment", type=_names, metavar="A,B", help=f"some of {','.join(AUGMENTATIONS)}, or '' for none"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="K", help="default: %(default)s")
-    parser.add_argument("--parent", metavar="RUN", help="begin with the last weights of that run, which lies beside it")
-    parser.add_argument("--out", metavar="DIR", help="the run's folder (default: one at home)")
-    parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in DIR; needs nothing else")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
-    parser.add_argument("--dataset", help="default: the checkpoint's own")
-    parser.add_argument("--data", metavar="PATH", help="a folder or .zip of class folders, instead of --dataset")
-    parser.add_argument("--pictures", metavar="PATH", help="the same, but every picture counts, not only the test part")
-    _add_foreign(parser)
-
-
-def _add_classify(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("image", nargs="+", metavar="IMAGE")
-    parser.add_argument("--checkpoint", required=True, metavar="C", help=CHECKPOINT_HELP)
-    parser.add_argument("--top", type=int, default=5, metavar="K", help="default: %(default)s")
-    parser.add_argument("--dataset", help="what weights from elsewhere were trained on")
-    _add_foreign(parser)
-
-
-def _add_publish(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=CHECKPOINT_HELP)
-    parser.add_argument("repo", metavar="OWNER/NAME", help="the model repository; it is made if there is none")
-    parser.add_argument("--private", action="store_true", help="a new repository is for you alone")
-    parser.add_argument("--dataset", help="what weights from elsewhere were trained on")
-    _add_foreign(parser)
-
-
-def _add_foreign(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", help="which network weights from elsewhere are, where several have the same")
-
-
 Command = tuple[Callable[[argparse.Namespace], "int | None"], str, Callable[[argparse.ArgumentParser], None]]
 COMMANDS: dict[str, Command] = {
-    "models": (models, "list every network with its depth, parameters and cost", _add_nothing),
-    "layers": (layers, "list a network's layers in the order data meets them", _add_layers),
-    "datasets": (datasets, "list the data sets and where they are", _add_nothing),
-    "train": (train, "train a network", _add_train),
-    "evaluate": (evaluate, "test a checkpoint, class by class", _add_evaluate),
-    "classify": (classify, "classify pictures", _add_classify),
-    "runs": (runs, "list the runs of this home", _add_nothing),
-    "publish": (publish, "put a checkpoint on the Hugging Face Hub; the token is HF_TOKEN's", _add_publish),
+    "models": (models, "list every network with its depth, parameters and cost", arguments.none),
+    "layers": (layers, "list a network's layers in the order data meets them", arguments.layers),
+    "datasets": (datasets, "list the data sets and where they are", arguments.none),
+    "train": (train, "train a network", arguments.train),
+    "evaluate": (evaluate, "test a checkpoint, class by class", arguments.evaluate),
+    "classify": (classify, "classify pictures", arguments.classify),
+    "runs": (runs, "list the runs of this home", arguments.none),
+    "publish": (publish, "put a checkpoint on the Hugging Face Hub; the token is HF_TOKEN's", arguments.publish),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from resnet_demo.ui.page import Lab
 from resnet_demo.ui.run_table import RunTable, mine_of
 from resnet_demo.ui.take import Take, taken, write
 from resnet_demo.ui.telling import memory_taken
-from resnet_demo.ui.train_form import build_form, length_choices, longest_words
+from resnet_demo.ui.train_form import build_form, filled, length_choices, longest_words
 from resnet_demo.ui.watch import Watch, line_words
 from resnet_demo.ui.who import Who, acting, owner_id
 
@@ -248,6 +248,8 @@ def test_several_gpus_are_offered_where_there_are_several(tmp_path):
     config = TrainForm(gpus=2, length="30").config()
     assert config.gpus == 2 and "gpus=2" in settings_link(config) and form_like(config).gpus == 2
     assert not config.same_training(TrainForm(length="30").config())
+    for asked, given in ((2, 2), (9, 1), (float("nan"), 1), (None, 1)):  # a link may ask for anything
+        assert filled(three, TrainForm(gpus=asked), False)[-2] == given
 
 
 def gpus_of(lab):

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ..intervals import wilson
-from .markup import png_address, quiet, send
+from .markup import png_address, send, strip
 from .strings import say
 
 if TYPE_CHECKING:
@@ -149,12 +149,7 @@ def strip_html(
     answers: Answers, indices: Sequence[int], heading: str, most: int = MOST_PICTURES, lang: str = "en"
 ) -> str:
     """Those pictures as buttons, right answers framed green, wrong ones red and in words."""
-    shown = list(indices[:most])
-    if not shown:
-        return quiet(heading)
-    more = say("classify.strip_shown", lang, shown=len(shown), of=len(indices)) if len(indices) > len(shown) else ""
-    figures = "".join(_figure(answers, index, lang) for index in shown)
-    return f'<p class="strip-head">{escape(heading)} <span>{escape(more)}</span></p><div class="strip">{figures}</div>'
+    return strip(heading, [_figure(answers, index, lang) for index in indices[:most]], len(indices), lang=lang)
 
 
 def _figure(answers: Answers, index: int, lang: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
+
+from .strings import say
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -80,6 +83,15 @@ def alert(sentence: str) -> str:
 
 def quiet(sentence: str) -> str:
     return f'<p class="quiet">{escape(sentence)}</p>'
+
+
+def strip(heading: str, figures: Sequence[str], of: int, look: str = "", lang: str = "en") -> str:
+    """Pictures in a row under a heading that says so if they are only the first of more; the heading alone if none."""
+    if not figures:
+        return quiet(heading)
+    more = say("classify.strip_shown", lang, shown=len(figures), of=of) if of > len(figures) else ""
+    head = f'<p class="strip-head">{escape(heading)} <span>{escape(more)}</span></p>'
+    return f'{head}<div class="{f"strip {look}".strip()}">{"".join(figures)}</div>'
 
 
 def sent(event: gr.EventData) -> dict[str, Any]:

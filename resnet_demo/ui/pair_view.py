@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..intervals import sign_test, wilson
-from .markup import png_address, quiet, send
+from .markup import png_address, quiet, send, strip
 from .strings import say
 
 if TYPE_CHECKING:
@@ -133,12 +133,8 @@ def strip_for(pair: Pair, asked: dict[str, Any], lang: str = "en") -> str:
     indices = pair.where(kind, true)
     of = "" if true is None else say("classify.pair_of", lang, true=classes[true])
     heading = say(f"classify.pair_strip_{kind}", lang, count=len(indices), of=of)
-    shown = indices[:MOST_PICTURES]
-    if not shown:
-        return quiet(heading)
-    more = _say("strip_shown", lang, shown=len(shown), of=len(indices)) if len(indices) > len(shown) else ""
-    figures = "".join(_figure(pair, index, lang) for index in shown)
-    return f'<p class="strip-head">{escape(heading)} <span>{more}</span></p><div class="strip pairs">{figures}</div>'
+    figures = [_figure(pair, index, lang) for index in indices[:MOST_PICTURES]]
+    return strip(heading, figures, len(indices), "pairs", lang)
 
 
 def _figure(pair: Pair, index: int, lang: str) -> str:

@@ -180,7 +180,7 @@ def filled(lab: Lab, form: TrainForm, opens: object) -> list[Any]:
         form.batch_size,
         list(form.augment or ()),
         form.seed,
-        min(int(form.gpus or 1), lab.scheduler.slots),
+        int(form.gpus) if form.gpus in range(1, lab.scheduler.slots + 1) else 1,
         gr.update(open=bool(opens)),
     ]
 
