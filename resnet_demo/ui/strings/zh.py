@@ -624,7 +624,7 @@ LESSONS = {
     "lessons.moment": "时刻",
     "lessons.when_first": "第一步之前",
     "lessons.when": "{n} 步之后",
-    "lessons.no_moment": "这些网络（{depth} 层）在 {n} 步之后没有记录：损失已经不是数，或者还没有录制。",
+    "lessons.no_moment": "这些网络（{depth} 层）在 {n} 步之后没有记录：损失已经不是有效数值，或者还没有录制。",
     "lessons.moment_depths": "训练过程中只录制了深度 20 和 56，这里显示较近的一个。",
     "lessons.measure": "用 500 张测试图片在此测量",
     "lessons.measuring": "正在逐个去掉各块",
@@ -648,9 +648,21 @@ LESSONS = {
     "lessons.draw_norm": "批量规范化对所有着色的格子取同一个均值和标准差：一个通道，批量中的每张图片，每个像素。",
 }
 
+DOOR = {
+    "door.title": "ResNet Lab",
+    "door.ask": "这个实验室属于一个班级。请填写老师给你的代码；姓名会显示在你的训练旁边，别人看得到。",
+    "door.code": "班级代码",
+    "door.name": "你的姓名",
+    "door.enter": "进入",
+    "door.wrong": "这不是这个班级的代码，请再看一遍。",
+    "door.wait": "这里输错代码的次数太多。请等五分钟再试。",
+    "door.no_name": "请把姓名也填上。",
+    "door.needed": "这个实验室属于一个班级：请先用班级代码登录（用户名：你的姓名，密码：班级代码）。",
+}
+
 ERRORS = {
     "error.title": "没有成功",
     "error.unexpected": "出现了实验室没有预料到的问题。详情在日志中，编号 {id}。",
 }
 
-ALL = {**FRAME, **MODEL, **TRAIN, **LAYERS, **CLASSIFY, **CLASS, **LESSONS, **ERRORS}
+ALL = {**FRAME, **MODEL, **TRAIN, **LAYERS, **CLASSIFY, **CLASS, **LESSONS, **DOOR, **ERRORS}
