@@ -41,12 +41,12 @@ def _refusal(spec: ResNetSpec, shape: Shape, why: str) -> InputDoesNotFit:
 def misfit(spec: ResNetSpec, shape: Shape) -> InputDoesNotFit | None:
     """The sentence for a picture that is too small or too large for `spec`; None if its size is not the trouble."""
     smallest, largest = sides_that_fit(spec)
-    why = f"the smallest picture it can take is {smallest}×{smallest}"
     if max(shape[1:]) > largest:
-        why += f", the largest {largest}×{largest}"
-    elif min(shape[1:]) >= smallest:
-        return None
-    return _refusal(spec, shape, why)
+        why = f"the smallest picture it can take is {smallest}×{smallest}, the largest {largest}×{largest}"
+        return _refusal(spec, shape, why)
+    if min(shape[1:]) < smallest:
+        return _refusal(spec, shape, f"the smallest picture it can take is {smallest}×{smallest}")
+    return None
 
 
 def sides_that_fit(spec: ResNetSpec) -> tuple[int, int]:

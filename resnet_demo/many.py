@@ -115,4 +115,4 @@ def _plain(name: str) -> str:
 
 def _listed(names: Sequence[str], most: int = 12) -> str:
     shown = ", ".join(name[:40] for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -1,0 +1,54 @@
+"""The core's English sentences in the language of the page.
+
+The core and the command line speak English: an error is a template with holes, and what fills a hole is often a piece
+of English itself. Here both are keys, like gettext's: every English template is made a pattern, a sentence is matched
+with it as a whole, and what stands in its holes is translated in turn. So a sentence that was written down long ago,
+as in a run's status.json, can be translated as well. What no pattern knows stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+HOLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+DEEPEST = 6
+
+
+class Sentences:
+    """One language's table: English template -> template in that language, with the same holes."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        ordered = sorted(templates, key=lambda template: len(HOLE.sub("", template)), reverse=True)
+        self._patterns = [(_pattern(template), templates[template]) for template in ordered]
+        self._plain = {template: words for template, words in templates.items() if not HOLE.search(template)}
+        self.translated = lru_cache(maxsize=512)(self._translated)
+
+    def _translated(self, text: str, depth: int = 0) -> str:
+        """`text` in this language; a piece that is not known stays as it is."""
+        if text in self._plain:
+            return self._plain[text]
+        if depth < DEEPEST:
+            for pattern, words in self._patterns:
+                if found := pattern.fullmatch(text):
+                    holes = {name[1:]: self._hole(value, depth + 1) for name, value in found.groupdict().items()}
+                    return HOLE.sub(lambda hole, holes=holes: holes[hole[1]], words)
+        return text
+
+    def _hole(self, text: str, depth: int) -> str:
+        """What fills a hole; a whole sentence may stand there without its stop."""
+        words = self._translated(text, depth)
+        if words == text and text:
+            told = self._translated(f"{text}.", depth)
+            return told.removesuffix("。").removesuffix(".") if told != f"{text}." else text
+        return words
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """The template as a pattern, each hole a group that is as short as the rest lets it be."""
+    parts, at = [], 0
+    for hole in HOLE.finditer(template):
+        parts += [re.escape(template[at : hole.start()]), f"(?P<h{hole[1]}>.*?)"]
+        at = hole.end()
+    return re.compile("".join([*parts, re.escape(template[at:])]), re.DOTALL)
