@@ -125,8 +125,8 @@ def check_classes(checkpoint: Checkpoint, classes: Sequence[str]) -> None:
 
 
 def _named(classes: Sequence[str]) -> str:
-    more = f" and {len(classes) - NAMED:,} more" if len(classes) > NAMED else ""
-    return ", ".join(classes[:NAMED]) + more
+    named = ", ".join(classes[:NAMED])
+    return f"{named} and {len(classes) - NAMED:,} more" if len(classes) > NAMED else named
 
 
 def confusion_matrix(labels: Tensor, predicted: Tensor, classes: int) -> Tensor:
