@@ -14,6 +14,10 @@ from functools import lru_cache
 
 HOLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 DEEPEST = 6
+# A hole between Chinese words has spaces about it for the name or number that mostly fills it; between two Chinese
+# characters there is none.
+_CHINESE = r"[\u3001-\u303f\u4e00-\u9fff\uff00-\uffef]"
+_NEEDLESS = re.compile(f"(?<={_CHINESE}) (?={_CHINESE})")
 
 
 class Sentences:
@@ -33,7 +37,7 @@ class Sentences:
             for pattern, words in self._patterns:
                 if found := pattern.fullmatch(text):
                     holes = {name[1:]: self._hole(value, depth + 1) for name, value in found.groupdict().items()}
-                    return HOLE.sub(lambda hole, holes=holes: holes[hole[1]], words)
+                    return _NEEDLESS.sub("", HOLE.sub(lambda hole, holes=holes: holes[hole[1]], words))
         return text
 
     def _hole(self, text: str, depth: int) -> str:
