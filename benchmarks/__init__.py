@@ -1,1 +1,1 @@
-"""Measurements of the lab: each is run by hand, prints a table and ends with one line of JSON."""
+"""Measurements: each prints a table and ends with one line of JSON; `python -m benchmarks` runs the quick ones."""

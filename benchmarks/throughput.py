@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks.measure import in_turns, machine, machine_row, ratio, report
+from benchmarks.measure import in_turns, machine, machine_row, noise, ratio, report
 from resnet_demo.device import choose_compute
 from resnet_demo.events import Step
 from resnet_demo.imagesets import Dataset as Pictures
@@ -34,22 +34,16 @@ MODELS = {"resnet20": 16, "resnet56": 8, "resnet9": 8, "resnet18-cifar": 2}  # b
 BATCH, PICTURES = 128, 6000
 
 
-def pictures() -> Pictures:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (PICTURES, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    labels = torch.arange(PICTURES) % 10
-    classes = tuple(map(str, range(10)))
-    return Pictures("noise", "Noise", ImageSet(images, labels, classes), ImageSet(images[:100], labels[:100], classes))
-
-
 class PerImage(Dataset):
     """Pictures as most data sets give them: one at a time, through torchvision's transforms."""
 
-    def __init__(self, data: ImageSet) -> None:
+    def __init__(self, data: ImageSet, *, augment: bool = True) -> None:
         self.images = [transforms.functional.to_pil_image(image) for image in data.images]
         self.labels = data.labels
-        steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor()]
-        self.transform = transforms.Compose([*steps, transforms.Normalize((0.5,) * 3, (0.25,) * 3)])
+        channels, side, _ = data.images.shape[1:]
+        steps = [transforms.RandomCrop(side, padding=4), transforms.RandomHorizontalFlip()] if augment else []
+        last = [transforms.ToTensor(), transforms.Normalize((0.5,) * channels, (0.25,) * channels)]
+        self.transform = transforms.Compose([*steps, *last])
 
     def __len__(self) -> int:
         return len(self.images)
@@ -88,7 +82,7 @@ def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     """-> a turn of `batches`, which gives pictures a second, validations left out"""
     recipe = RECIPES["budget"]
     spec = find_model(name).adapted(num_classes=10, in_channels=3)
-    compute = choose_compute(spec, BATCH)
+    compute = choose_compute(spec)
     plan = Plan(spec, recipe, Length(steps=100_000), 0, "noise", compute)
     events = train(new_state(plan, data))
 
@@ -109,7 +103,7 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--turns", type=int, default=5)
     asked = parser.parse_args()
-    data, rows, result = pictures(), {}, {}
+    data, rows, result = noise(PICTURES), {}, {}
     for name in asked.models.split(","):
         batches = MODELS.get(name, 4)
         plain, ours = in_turns(plain_loop(name, data.train, batches), lab_loop(name, data, batches), turns=asked.turns)

@@ -85,9 +85,7 @@ def main() -> None:
     seen, unseen = ([speed for watched, speed in speeds if watched is kind] for kind in (True, False))
     rows = {
         "windows, seconds each": f"{len(speeds)}, {asked.window:g}",
-        "images/s unwatched, watched (medians)": ", ".join(
-            f"{statistics.median(kind):.0f}" for kind in (unseen, seen)
-        ),
+        "images/s unwatched, watched (medians)": ", ".join(f"{statistics.median(kind):.0f}" for kind in (unseen, seen)),
         "watching takes": f"{share:.1%} of the speed (standard error {error:.1%})",
         "cores taken by the server": f"{server:.3f}",
     }

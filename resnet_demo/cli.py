@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -79,7 +79,7 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
-def _say(args: argparse.Namespace, value: Any, lines: Callable[[], Iterator[str]]) -> None:
+def _say(args: argparse.Namespace, value: Any, lines: Callable[[], Iterable[str]]) -> None:
     if args.json:
         print(json.dumps(value))
     else:
@@ -288,7 +288,10 @@ def _ending(values: dict[str, Any]) -> str:
     how += f", {values['images_per_second']:.0f} images/s"
     if values["test_accuracy"] is not None:
         how += f"; test accuracy {values['test_accuracy']:.4f}"
-    return how + (f"; weights in {values['checkpoint']}" if values["checkpoint"] else "")
+    how += f"; weights in {values['checkpoint']}" if values["checkpoint"] else ""
+    if values["unhindered"]:
+        how += f". Other work on this machine slowed it: {values['unhindered']:.0f} images/s were to be had"
+    return how
 
 
 Command = tuple[Callable[[argparse.Namespace], "int | None"], str, Callable[[argparse.ArgumentParser], None]]

@@ -1,47 +1,47 @@
 """Which device, precision, memory format and how many threads a run uses, chosen in one place, and why.
 
-CUDA takes bf16, or fp16 with a gradient scaler where the card has no bf16; MPS float32; the CPU bf16 only where it
-is the faster one for this network: measured when the clock ends the run, a preset when steps or epochs do, since then
-nothing may depend on a measurement.
+CUDA takes bf16, or fp16 with a gradient scaler where the card has no bf16; MPS float32; the CPU bf16 where it usually
+wins. Where the clock ends the run, `timing` measures instead; where steps or epochs do, nothing may depend on that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .preprocess import input_size
-from .resnet import build
 from .specs import ResNetSpec
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-TRIAL_BATCH = 32
+
+
+Network = TypeVar("Network", bound=nn.Module)
+LENT = "RESNET_DEMO_GPU_LENT"  # set in the process that ZeroGPU lends its GPU to: elsewhere it only looks as if there
 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how a run computes. `reason` is the sentence that says why."""
+    """Where and how a run computes. `reason` says why; `images_per_second` is what a trial gave, if there was one."""
 
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 1
     channels_last: bool = True
     reason: str = ""
+    images_per_second: float | None = None
 
     def autocast(self) -> contextlib.AbstractContextManager:
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, PRECISIONS[self.precision])
 
-    def place(self, model: nn.Module) -> nn.Module:
+    def place(self, model: Network) -> Network:
         """Moves the model to the device, in the memory format that convolutions like there."""
         model.to(self.device)
         return model.to(memory_format=torch.channels_last) if self.channels_last else model
@@ -54,6 +54,8 @@ class Compute:
 
 
 def best_device() -> str:
+    if os.environ.get("SPACES_ZERO_GPU") and not os.environ.get(LENT):
+        return "cpu"
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -98,54 +100,27 @@ def device_label() -> str:
     if device == "mps":
         return "Apple GPU (MPS)"
     cores = cpu_count()
-    return f"CPU, {cores} core{'s' if cores > 1 else ''}{', bf16' if cpu_bf16() else ''}"
+    counted = f"{cores} cores" if cores > 1 else "1 core"
+    return f"CPU, {counted}, bf16" if cpu_bf16() else f"CPU, {counted}"
 
 
-def choose_compute(spec: ResNetSpec, batch_size: int, *, resize: int | None = None, measure: bool = False) -> Compute:
-    """The device and precision for training `spec`; with `measure` the CPU's precision is timed (about a second)."""
+def choose_compute(spec: ResNetSpec, *, resize: int | None = None) -> Compute:
+    """The device and precision for training `spec`, by what usually wins; nothing is measured."""
     device = best_device()
     if device == "cuda":
         precision = "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
         return Compute(device, precision, cpu_count(), True, f"{device_label()}: {precision}")
     if device == "mps":
         return Compute(device, "float32", cpu_count(), False, f"{device_label()}: float32")
-    precision, reason = _cpu_precision(spec, min(batch_size, TRIAL_BATCH), resize, measure)
+    precision, reason = _cpu_preset(spec, resize)
     return Compute("cpu", precision, cpu_count(), True, f"{device_label()}: {reason}")
 
 
-def _cpu_precision(spec: ResNetSpec, batch_size: int, resize: int | None, measure: bool) -> tuple[str, str]:
+def _cpu_preset(spec: ResNetSpec, resize: int | None) -> tuple[str, str]:
+    """bf16, but not for small pictures behind a large stem: what is left of them is too coarse for tiles."""
     if not cpu_bf16():
         return "float32", "float32, since this processor has no fast bf16"
-    if not measure:
-        return _preset_precision(spec, resize)
-    times = {name: step_seconds(spec, batch_size, resize, name) for name in ("float32", "bf16")}
-    best = min(times, key=times.__getitem__)
-    other = max(times, key=times.__getitem__)
-    return best, f"{best}, measured {times[other] / times[best]:.1f} times as fast as {other}"
-
-
-def _preset_precision(spec: ResNetSpec, resize: int | None) -> tuple[str, str]:
-    """What usually wins: bf16, but with tiles for small pictures behind a large stem, where they are too coarse."""
     is_coarse = spec.stem.pool is not None and input_size(spec.input, resize)[-1] < 64
-    if cpu_bf16() and not is_coarse:
-        return "bf16", "bf16, the preset for this processor"
-    return "float32", "float32, the preset for this processor and network"
-
-
-@lru_cache(maxsize=64)
-def step_seconds(spec: ResNetSpec, batch_size: int, resize: int | None = None, precision: str = "float32") -> float:
-    """Seconds of one training step (forward, backward) on the CPU: the quicker of two, after one to warm up."""
-    compute = Compute("cpu", precision)
-    model = compute.place(build(spec, seed=0))
-    x = compute.arrange(torch.rand(batch_size, *input_size(spec.input, resize)))
-    labels = torch.zeros(batch_size, dtype=torch.long)
-
-    def once() -> float:
-        start = time.perf_counter()
-        with compute.autocast():
-            loss = F.cross_entropy(model(x), labels)
-        loss.backward()
-        return time.perf_counter() - start
-
-    once()
-    return min(once(), once())
+    if is_coarse:
+        return "float32", "float32, the preset for this processor and network"
+    return "bf16", "bf16, the preset for this processor"

@@ -117,6 +117,7 @@ class RunFinished(TrainEvent):
     """`stop_reason`: completed, time, steps, stopped, diverged, out_of_memory or error.
 
     `test_accuracy` is None until the test was made; `message` is the sentence for a person where the run failed.
+    `unhindered` is the images a second that were to be had, where others took much of the machine.
     """
 
     event: ClassVar[str] = "run_finished"
@@ -128,8 +129,10 @@ class RunFinished(TrainEvent):
     seconds: float = clocked()
     images_per_second: float = clocked()
     message: str | None = None
+    unhindered: float | None = clocked(None)
 
 
+AT_A_STEP = (Step, Validation, Epoch, CheckpointDue)  # those that a log has once for a step
 EVENTS: dict[str, type[TrainEvent]] = {
     kind.event: kind for kind in (RunStarted, Step, Validation, Epoch, CheckpointDue, RunResumed, RunFinished)
 }

@@ -10,6 +10,8 @@ from .layers import layer_table
 from .preprocess import input_size
 from .state import TrainState
 
+STARVED = 1.5  # times as long as a step takes undisturbed: others have taken the cores
+SKIPPED = 3  # first steps, in which torch builds what it keeps
 QUICK_VALIDATION = 1000  # pictures; a run's last validation, and those that end an epoch without a clock, use all
 REASONS = (None, "stopped", "steps", "completed", "time")
 
@@ -35,6 +37,7 @@ class Pace:
         self.every_steps = validation_interval(state)
         self.next_validation = state.seconds + 0.05 * (self.budget or 0)
         self.step_seconds = self.validation_seconds = 0.0
+        self.taken: list[float] = []
         self._last = clock.now()
         self._validated_at = state.step
         self.has_diverged = False
@@ -42,6 +45,8 @@ class Pace:
     def count_step(self) -> None:
         now = self.clock.now()
         seconds, self._last = now - self._last, now
+        if self.budget:
+            self.taken.append(seconds)
         self.step_seconds = seconds if not self.step_seconds else 0.9 * self.step_seconds + 0.1 * seconds
 
     def count_validation(self, seconds: float, images: int) -> None:
@@ -51,6 +56,20 @@ class Pace:
         self._validated_at = self.state.step
         if self.budget:
             self.next_validation = self._last + max(self.budget / 10, 10 * seconds)
+
+    def unhindered(self) -> float | None:
+        """Images a second that were to be had, where others took so much of the machine that it must be said.
+
+        What a step takes undisturbed is known from the trial before the run and from the run's own quickest tenth.
+        """
+        taken, batch_size = sorted(self.taken[SKIPPED:]), self.state.plan.recipe.batch_size
+        if self.clock.before or len(taken) < 10 or self.state.images.device.type != "cpu":
+            return None
+        least = [taken[len(taken) // 10]]
+        if speed := self.state.plan.compute.images_per_second:
+            least.append(batch_size / speed)
+        undisturbed = min(least)
+        return round(batch_size / undisturbed, 1) if taken[len(taken) // 2] > STARVED * undisturbed else None
 
     def decide(self, should_stop: Callable[[], bool]) -> tuple[str | None, bool]:
         """Why the run ends here, if it does, and whether to validate now; the same in every process of a run."""

@@ -62,7 +62,7 @@ class TrainState:
     epoch_accuracy: float = 0.0
     epoch_batches: int = 0
     world: World = World()  # noqa: RUF009 (frozen)
-    network: nn.Module | None = None
+    network: nn.Module = field(init=False, repr=False)
     SCALARS: tuple[str, ...] = field(
         default=(
             "position", "step", "epoch", "seconds", "best_accuracy", "is_warm", "epoch_loss", "epoch_accuracy",
@@ -72,7 +72,7 @@ class TrainState:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        self.network = self.network or self.world.around(self.model)
+        self.network = self.world.around(self.model)
 
     @property
     def smallest_batch(self) -> int:
@@ -122,7 +122,8 @@ class TrainState:
             raise CheckpointRefused(
                 path="resume.safetensors", why=f"it does not belong to this run ({error})"
             ) from error
-        self.permutation = tensors.get("permutation")
+        permutation = tensors.get("permutation")
+        self.permutation = None if permutation is None else permutation.to(self.images.device)
         if self.plateau and scalars["plateau"]:
             self.plateau.load_state_dict(scalars["plateau"])
         if self.scaler and scalars["scaler"]:
@@ -138,11 +139,11 @@ class TrainState:
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = value
         parameters = self.optimizer.param_groups[0]["params"]
-        for index, values in state.items():
+        for number, values in state.items():
             for key, value in values.items():
                 if torch.is_tensor(value) and value.dim() == 4:
                     # Fused kernels read memory as it lies: a buffer that came out of a file must lie as its weights do.
-                    values[key] = torch.empty_like(parameters[index], dtype=value.dtype).copy_(value)
+                    values[key] = torch.empty_like(parameters[number], dtype=value.dtype).copy_(value)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self.set_lr(scalars["lr"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import torch
 from torch import Tensor
@@ -26,7 +26,9 @@ EVALUATION_BATCH = 128
 READ_EVERY_SECONDS = 0.25  # how long losses may stay unread on a device that would have to be waited for
 
 
-def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+def train(
+    state: TrainState, *, should_stop: Callable[[], bool] = lambda: False
+) -> Generator[TrainEvent, None, None]:
     """Trains `state` in place until its length is reached, and tells about it.
 
     Yields RunStarted (or RunResumed), a Step for each update, Validation, Epoch and CheckpointDue at points that do not
@@ -60,7 +62,7 @@ def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False)
             yield from _validate_and_save(state, pace, clock, is_last=reason is not None and not is_for_now)
             reason = "diverged" if pace.has_diverged else reason
             unread.forget_time(clock)
-    yield _closing(state, reason, unread)
+    yield _closing(state, reason, unread, pace.unhindered())
 
 
 def _opening(state: TrainState) -> TrainEvent:
@@ -104,9 +106,10 @@ def _epochs_done(state: TrainState) -> float:
 def next_batch(state: TrainState) -> tuple[Tensor, Tensor]:
     """The next augmented uint8 pictures and their labels. `position` returns to 0 when a pass is over."""
     if state.position == 0:
-        state.permutation = torch.randperm(len(state.images), generator=state.generators["order"])
+        order = torch.randperm(len(state.images), generator=state.generators["order"])
+        state.permutation = order.to(state.images.device)  # once a pass, so that no step copies anything there
     batch = state.permutation[state.position : state.position + state.plan.recipe.batch_size]
-    chosen = state.world.share_of(batch).to(state.images.device)
+    chosen = state.world.share_of(batch)
     images, labels = state.images[chosen], state.labels[chosen]
     for name in state.plan.recipe.augment:
         drawn = AUGMENT[name].draw(len(batch), state.generators[name])
@@ -230,12 +233,13 @@ def measure(state: TrainState, images: int, deadline: float = math.inf) -> tuple
     return torch.cat(losses).cpu(), torch.cat(hits).cpu()
 
 
-def _closing(state: TrainState, reason: str, unread: Unread) -> RunFinished:
+def _closing(state: TrainState, reason: str, unread: Unread, unhindered: float | None) -> RunFinished:
     message = None
     if reason == "diverged":
         step = unread.diverged_at or state.step
         message = str(Diverged(step=step, lr=state.optimizer.param_groups[0]["lr"]))
     speed = state.step * state.plan.recipe.batch_size / max(1e-9, state.seconds)
     return RunFinished(
-        reason, state.step, seconds=round(state.seconds, 4), images_per_second=round(speed, 1), message=message
-    )
+        reason, state.step, seconds=round(state.seconds, 4), images_per_second=round(speed, 1), message=message,
+        unhindered=unhindered,
+    )  # fmt: skip

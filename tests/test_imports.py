@@ -40,6 +40,7 @@ LAYERS = (
         "features",
         "fitting",
         "timing",
+        "budget",
         "tree",
         "exports",
         "evaluate",

@@ -37,8 +37,9 @@ class RunConfig:
     """Everything that makes a run. `data` is a data set's name or the path of a folder or .zip.
 
     `compute` (device, precision, threads, ...) is filled when the run starts and kept when it goes on, since one thread
-    more changes the weights. `parent` is the run whose weights this one starts from. `gpus` is how many it trains on,
-    where a server has several.
+    more changes the weights; `recipe` is then the one that is trained, and `asked` what was asked for, where the lab
+    chose part of it by measurement. `parent` is the run whose weights this one starts from. `gpus` is how many it
+    trains on, where a server has several; 0 is the CPU, where a GPU is lent.
     """
 
     id: str
@@ -54,6 +55,7 @@ class RunConfig:
     compute: Mapping[str, Any] | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     gpus: int = 1
+    asked: Recipe | None = None
 
     def __post_init__(self) -> None:
         if not is_run_id(self.id):
@@ -66,8 +68,8 @@ class RunConfig:
             )
         if not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
             raise InvalidOption(option="seed", value=self.seed, allowed=f"a whole number from 0 to {LARGEST_SEED:,}")
-        if not isinstance(self.gpus, int) or not 1 <= self.gpus <= MOST_GPUS:
-            raise InvalidOption(option="gpus", value=self.gpus, allowed=f"a whole number from 1 to {MOST_GPUS}")
+        if not isinstance(self.gpus, int) or not 0 <= self.gpus <= MOST_GPUS:
+            raise InvalidOption(option="gpus", value=self.gpus, allowed=f"a whole number from 0 to {MOST_GPUS}")
 
     @property
     def data_name(self) -> str:
@@ -76,12 +78,17 @@ class RunConfig:
 
     def slots_of(self, slots: int) -> int:
         """How many of a server's devices this run takes."""
-        return min(self.gpus, slots)
+        return max(1, min(self.gpus, slots))
 
     def same_training(self, other: RunConfig) -> bool:
         """Whether both ask for the very same training, whoever asks."""
-        asked = lambda c: (c.spec, c.data, c.recipe, c.length, c.seed, c.parent, c.gpus)  # noqa: E731
+        asked = lambda c: (c.spec, c.data, c.asked or c.recipe, c.length, c.seed, c.parent, c.gpus)  # noqa: E731
         return asked(self) == asked(other)
+
+    def settled(self, recipe: Recipe, compute: Mapping[str, Any]) -> RunConfig:
+        """The config once it is known how the run is trained."""
+        asked = self.asked if recipe == self.recipe else self.recipe
+        return replace(self, recipe=recipe, compute=compute, asked=asked, versions=versions())
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, `from_dict`'s opposite."""
@@ -98,7 +105,9 @@ class RunConfig:
             recipe = _recipe(values["recipe"])
             length = Length(**values["length"]) if values.get("length") else recipe.length
             owner = Owner(**values.get("owner", {}))
-            return cls(**{**known, "spec": _spec(values["spec"]), "recipe": recipe, "length": length, "owner": owner})
+            asked = _recipe(values["asked"]) if values.get("asked") else None
+            objects = {"spec": _spec(values["spec"]), "recipe": recipe, "length": length, "owner": owner}
+            return cls(**{**known, **objects, "asked": asked})
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidOption(
                 option="config.json", value=f"read ({error!r})", allowed="the description of a run"
@@ -135,7 +144,7 @@ def new_config(
 
     Raises: InvalidOption.
     """
-    changes = {"batch_size": batch_size, "peak_lr": lr, "length": length}
+    changes: dict[str, Any] = {"batch_size": batch_size, "peak_lr": lr, "length": length}
     if data not in DATASETS and data:
         data = str(Path(data).expanduser().absolute())
     recipe = replace(
@@ -152,7 +161,7 @@ def more_of(config: RunConfig, parent: str, length: Length, owner: Owner) -> Run
     recipe = replace(config.recipe, length=length)
     return replace(
         config, id=new_id(config.spec.name), recipe=recipe, length=length, owner=owner, title="", created=now(),
-        parent=parent, compute=None, versions=versions(),
+        parent=parent, compute=None, versions=versions(), asked=None,
     )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 
+from ..budget import fitted
 from ..checkpoint import Checkpoint
 from ..device import Compute, best_device, choose_compute
 from ..distributed import World
@@ -13,6 +13,7 @@ from ..imagesets import Dataset
 from ..recipes import Recipe
 from ..specs import ResNetSpec
 from ..state import Plan
+from ..timing import fastest_compute, fewer_threads
 from .config import RunConfig
 from .measured import remembered
 
@@ -28,21 +29,25 @@ def make_plan(config: RunConfig, data: Dataset, world: World = World()) -> Plan:
     spec = replace(config.spec.adapted(num_classes=len(data.classes), in_channels=data.shape[0]), input=data.shape)
     if recipe.resize is None and misfit(spec, data.shape):
         recipe = replace(recipe, resize=config.spec.input[-1])  # as resnet18-nopad, made for 96 pixels, does with 28
-    return Plan(spec, recipe, config.length, config.seed, data.name, _compute(config, spec, recipe, world))
+    if config.compute and config.compute.get("device") == best_device():
+        compute = Compute(**config.compute)  # it has begun: what was chosen then stands in its recipe
+    else:
+        compute = _compute(config, spec, recipe, world)
+        recipe, why = fitted(recipe, config.length, len(data.train), compute)
+        compute = replace(compute, reason="; ".join(filter(None, (compute.reason, why))))
+    return Plan(spec, recipe, config.length, config.seed, data.name, compute)
 
 
 def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe, world: World) -> Compute:
-    if config.compute and config.compute.get("device") == best_device():
-        return Compute(**config.compute)
-    choose = partial(choose_compute, spec, recipe.batch_size, resize=recipe.resize)
+    asked = {"spec": spec, "batch_size": recipe.batch_size, "resize": recipe.resize}
     if config.length.is_timed:
-        compute = remembered(spec, recipe.batch_size, recipe.resize, partial(choose, measure=True))
+        compute = remembered(**asked, measure=lambda: fastest_compute(**asked))
     else:
-        compute = choose()
-    if world.size == 1:
-        return compute
-    reason = f"{compute.reason}; {world.size} processes, each with its part of every batch"
-    return replace(compute, threads=max(1, compute.threads // world.local_size), reason=reason)
+        compute = choose_compute(spec, resize=recipe.resize)
+    if world.size > 1:
+        reason = f"{compute.reason}; {world.size} processes, each with its part of every batch"
+        return replace(compute, threads=max(1, compute.threads // world.local_size), reason=reason)
+    return fewer_threads(compute, **asked) if config.length.is_timed else compute
 
 
 def on_device(checkpoint: Checkpoint) -> Checkpoint:
