@@ -1,4 +1,4 @@
-"""What the `budget` recipe makes of a network and a time: batch size, rate and augmentation, from the measured speed.
+"""What the lab's own recipes make of a network and a time: batch size, rate and augmentation, from the measured speed.
 
 A network that sees few pictures in its time learns more from small batches, since each is an update; one that sees the
 training set several times needs its pictures varied. The limits below were found on validation (docs/LOG.md).
@@ -11,8 +11,8 @@ from dataclasses import replace
 from .device import Compute
 from .recipes import RECIPES, Length, Recipe
 
-NAME = "budget"
-LARGEST_BATCH, SMALLEST_BATCH = 128, 32
+OPEN = ("budget", "speedrun")
+SMALLEST_BATCH = 32
 FEW_STEPS = 300  # fewer updates than these: half the batch
 VARIED_FROM_EPOCHS = 3.0  # passes over the training set from which crops help
 TRIAL_SHARE = 0.85  # of a trial's speed that a run reaches: batches, optimizer and validation take the rest
@@ -20,7 +20,10 @@ TRIAL_SHARE = 0.85  # of a trial's speed that a run reaches: batches, optimizer 
 
 def is_open(recipe: Recipe, length: Length) -> bool:
     """Whether the lab chooses: the clock ends the run, and nobody has changed what the recipe says."""
-    return length.is_timed and replace(recipe, length=RECIPES[NAME].length) == RECIPES[NAME]
+    if recipe.name not in OPEN or not length.is_timed:
+        return False
+    shipped = RECIPES[recipe.name]
+    return replace(recipe, length=shipped.length) == shipped
 
 
 def fitted(recipe: Recipe, length: Length, images: int, compute: Compute) -> tuple[Recipe, str]:
@@ -28,12 +31,12 @@ def fitted(recipe: Recipe, length: Length, images: int, compute: Compute) -> tup
     if not is_open(recipe, length) or not compute.images_per_second or not length.seconds:
         return recipe, ""
     seen = TRIAL_SHARE * compute.images_per_second * length.seconds
-    batch_size = LARGEST_BATCH
+    batch_size = recipe.batch_size
     while batch_size > SMALLEST_BATCH and seen / batch_size < FEW_STEPS:
         batch_size //= 2
     epochs = seen / images
     augment = ("crop", "flip") if epochs >= VARIED_FROM_EPOCHS else recipe.augment
-    peak_lr = recipe.peak_lr * batch_size / LARGEST_BATCH
+    peak_lr = recipe.peak_lr * batch_size / recipe.batch_size
     why = (
         f"about {seen / batch_size:,.0f} steps or {epochs:.1f} passes in {length.seconds:g} s, so batches of "
         f"{batch_size}, rate {peak_lr:g}, {' and '.join(augment)}"

@@ -1,4 +1,4 @@
-"""How a run is trained, as data: the lab's own `budget` and each notebook's recipe.
+"""How a run is trained, as data: the lab's own `budget` and `speedrun`, and each notebook's recipe.
 
 Source: the notebooks for `d2l-224`, `d2l-96`, `adam-96` and `plateau`; He et al. 2015, section 4.2 for `paper-cifar`;
 Smith and Topin 2017, arXiv:1708.07120, for the one-cycle schedule.
@@ -123,6 +123,11 @@ RECIPES: dict[str, Recipe] = {
             name="budget", source="the lab's default: one cycle over the time or the steps asked for",
             peak_lr=0.2, momentum=0.9, nesterov=True, weight_decay=5e-4, batch_size=128,
             schedule="one_cycle", warmup=0.2, augment=("flip",), length=Length(seconds=60),
+        ),
+        Recipe(
+            name="speedrun", source="the lab's quickest way to a trained network; made for resnet9-slim and a short time",
+            peak_lr=0.4, momentum=0.9, nesterov=True, weight_decay=5e-4, batch_size=128,
+            schedule="one_cycle", warmup=0.2, label_smoothing=0.1, augment=("flip",), length=Length(seconds=60),
         ),
         Recipe(
             name="d2l-224", source="the d2l notebook on Fashion-MNIST at 224x224",

@@ -42,7 +42,8 @@ def test_a_slow_network_takes_smaller_batches_at_a_lower_rate(speed, batch_size)
 
 
 def test_many_passes_take_crops():
-    assert fitted(BUDGET, Length(seconds=600), 60_000, at(950))[0].augment == ("crop", "flip")
+    for name in ("budget", "speedrun"):
+        assert fitted(RECIPES[name], Length(seconds=600), 60_000, at(950))[0].augment == ("crop", "flip")
 
 
 @pytest.mark.parametrize(
