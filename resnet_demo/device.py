@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -81,6 +83,26 @@ def cpu_count() -> int:
     """Processors that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def idle_cpus() -> int:
+    """Processors that nobody else is using at this moment, at least one; all of them where the system does not say."""
+    try:
+        running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
+    except (OSError, ValueError, IndexError):
+        return cpu_count()
+    return max(1, cpu_count() - max(0, running - 1))  # one of them is who asks
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """torch computes on so many threads of the processor, and afterwards on as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @lru_cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from .device import idle_cpus, threads
 from .errors import ClassesDiffer
 
 if TYPE_CHECKING:
@@ -83,8 +84,12 @@ def _batch_size(checkpoint: Checkpoint, images: Tensor) -> int:
 
 
 def probabilities(checkpoint: Checkpoint, images: Tensor, *, batch_size: int | None = None) -> Tensor:
-    """uint8 pictures `(N, C, H, W)` -> float32 probabilities `(N, classes)` on the CPU, each row adding up to 1."""
-    return logits(checkpoint, images, batch_size=batch_size).softmax(1)
+    """uint8 pictures `(N, C, H, W)` -> float32 probabilities `(N, classes)` on the CPU, each row adding up to 1.
+
+    On as many threads as there are idle processors: beside a run, two threads wait for each other more than they help.
+    """
+    with threads(idle_cpus()):
+        return logits(checkpoint, images, batch_size=batch_size).softmax(1)
 
 
 def evaluate(checkpoint: Checkpoint, images: ImageSet, *, progress: Progress | None = None) -> Evaluation:

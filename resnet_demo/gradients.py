@@ -7,8 +7,6 @@ depth); He et al. 2015, section 4.1 (with batch norm degradation is unlikely to 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .datasets import load_data
+from .device import threads
 from .preprocess import Preprocess, fit_preprocess
 from .recipes import find_recipe
 from .resnet import ResNet, build
@@ -45,8 +44,8 @@ def gradients(model: ResNet, x: Tensor, labels: Tensor) -> Gradients:
     model.train().zero_grad(set_to_none=True)
     with torch.enable_grad():
         F.cross_entropy(model(x), labels).backward()
-    found = [(name, float(module.weight.grad.norm())) for name, module in convolutions(model)]
-    return Gradients(tuple(name for name, _ in found), tuple(norm for _, norm in found))
+    found = {name: module.weight.grad for name, module in convolutions(model)}
+    return Gradients(tuple(found), tuple(float(grad.norm()) for grad in found.values() if grad is not None))
 
 
 def convolutions(model: ResNet) -> list[tuple[str, nn.Conv2d]]:
@@ -67,19 +66,8 @@ def at_start(spec: ResNetSpec, seed: int = 0, pictures: int = PICTURES) -> Gradi
     images, labels, preprocess = _shipped(seed, pictures)
     model = build(spec, seed=seed)
     draw_biases(model, seed)
-    with one_thread():
+    with threads(1):
         return gradients(model, preprocess(images), labels)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """While the context lasts, torch computes in the calling thread alone and leaves the other cores to others."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=8)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import torch
 from torch.nn import functional as F
 
-from .device import Compute, choose_compute, cpu_bf16, cpu_count, device_label
+from .device import Compute, choose_compute, cpu_bf16, cpu_count, device_label, threads
 from .layers import layer_table
 from .preprocess import input_size
 from .resnet import build
@@ -98,7 +96,7 @@ def _steps(
     pictures = compute.arrange(torch.rand(batch_size, *(shape or spec.input), device=compute.device))
     labels = torch.zeros(batch_size, dtype=torch.long, device=compute.device)
     seconds: list[float] = []
-    with _threads(compute), torch.enable_grad():
+    with threads(compute.threads), torch.enable_grad():
         while len(seconds) <= most_steps and sum(seconds) < LIMIT_SECONDS:
             start = time.perf_counter()
             with compute.autocast():
@@ -107,15 +105,3 @@ def _steps(
             loss.item()  # waits for the device
             seconds.append(time.perf_counter() - start)
     return seconds
-
-
-@contextmanager
-def _threads(compute: Compute) -> Iterator[None]:
-    """As many threads as the run would have; those of the process afterwards."""
-    before = torch.get_num_threads()
-    if compute.device == "cpu":
-        torch.set_num_threads(compute.threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resnet_demo import timing
+from resnet_demo import device, evaluate, timing
 from resnet_demo.budget import fitted
 from resnet_demo.device import Compute, choose_compute
 from resnet_demo.pace import Clock, Pace
@@ -153,3 +153,26 @@ def test_the_count_sees_a_wait():
     with Waits() as waits:
         torch.ones(1).item()
     assert waits.seen == ["aten::_local_scalar_dense"]
+
+
+def test_pictures_are_answered_on_the_processors_that_nobody_uses(monkeypatch):
+    seen: list[int] = []
+    monkeypatch.setattr(evaluate, "idle_cpus", lambda: 1)
+    monkeypatch.setattr(evaluate, "logits", lambda *_, **__: seen.append(torch.get_num_threads()) or torch.zeros(1, 3))
+    before = torch.get_num_threads()
+    evaluate.probabilities(None, torch.zeros(1))
+    assert seen == [1] and torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(("running", "idle"), [(1, 2), (2, 1), (9, 1)])
+def test_idle_processors_are_those_without_a_running_process(monkeypatch, tmp_path, running, idle):
+    told = tmp_path / "loadavg"
+    told.write_text(f"0.5 0.5 0.5 {running}/300 1234\n")
+    monkeypatch.setattr(device, "Path", lambda _: told)
+    monkeypatch.setattr(device, "cpu_count", lambda: 2)
+    assert device.idle_cpus() == idle
+
+
+def test_where_the_system_does_not_say_all_processors_count(monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "Path", lambda _: tmp_path / "nothing")
+    assert device.idle_cpus() == device.cpu_count()
