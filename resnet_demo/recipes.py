@@ -125,7 +125,7 @@ RECIPES: dict[str, Recipe] = {
             schedule="one_cycle", warmup=0.2, augment=("flip",), length=Length(seconds=60),
         ),
         Recipe(
-            name="speedrun", source="the lab's quickest way to a trained network; made for resnet9-slim and a short time",
+            name="speedrun", source="the lab's quickest way to a trained network, made for resnet9-slim",
             peak_lr=0.4, momentum=0.9, nesterov=True, weight_decay=5e-4, batch_size=128,
             schedule="one_cycle", warmup=0.2, label_smoothing=0.1, augment=("flip",), length=Length(seconds=60),
         ),
