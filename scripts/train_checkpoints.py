@@ -1,9 +1,10 @@
 """Trains the checkpoints that ship with the lab, tests them, and writes them with card and recorded run.
 
-    python scripts/train_checkpoints.py [NAME ...] [--work DIR] [--data PATH]
+    python scripts/train_checkpoints.py [NAME ...] [--work DIR] [--data PATH] [--check]
 
 Each is trained in a run's folder under DIR and goes on from there when the command is given again. Those on CIFAR-10
 (JPEG), all of CIFAR-10 re-encoded as JPEG files of quality 75, need it as PATH, a folder or .zip of class folders.
+`--check` trains nothing: it tests those that ship and says whether each does what its card says.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from resnet_demo.checkpoint import SHIPPED, read_card  # noqa: E402
+from resnet_demo.checkpoint import SHIPPED, open_checkpoint, read_card  # noqa: E402
+from resnet_demo.datasets import load_data  # noqa: E402
+from resnet_demo.evaluate import evaluate  # noqa: E402
 from resnet_demo.home import home, write_atomically  # noqa: E402
 from resnet_demo.recipes import Length, find_recipe  # noqa: E402
 from resnet_demo.runs.config import RunConfig, new_config  # noqa: E402
@@ -116,16 +119,34 @@ def make_card(entry: Shipped, weights: Path) -> dict[str, Any]:
     return card
 
 
-def main() -> None:
+def check(entry: Shipped, data: Path | None) -> bool:
+    """Whether the shipped weights give the test on their card again, to the digit."""
+    source = str(data) if entry.dataset == CIFAR10_JPEG else entry.dataset
+    checkpoint = open_checkpoint(entry.name)
+    found = evaluate(checkpoint, load_data(source).test).as_dict()
+    is_same = found == {key: checkpoint.card["test"][key] for key in found}
+    print(f"{entry.name}: {found['accuracy']:.4f}, {'as' if is_same else 'NOT as'} on its card", flush=True)
+    return is_same
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(CHECKPOINTS)}")
     parser.add_argument("--work", type=Path, default=home() / "shipped")
     parser.add_argument("--data", type=Path, help="CIFAR-10 (JPEG), for the checkpoints on it")
+    parser.add_argument("--check", action="store_true", help="only test those that ship against their cards")
     args = parser.parse_args()
-    for name in args.names or CHECKPOINTS:
-        entry = CHECKPOINTS[name]
+    if unknown := set(args.names) - set(CHECKPOINTS):
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose of {', '.join(CHECKPOINTS)}")
+    entries = [CHECKPOINTS[name] for name in args.names or CHECKPOINTS]
+    if args.check:
+        known = [entry for entry in entries if (SHIPPED / f"{entry.name}.safetensors").is_file()]
+        known = [entry for entry in known if args.data or entry.dataset != CIFAR10_JPEG]
+        return 0 if all([check(entry, args.data) for entry in known]) else 1
+    for entry in entries:
         publish(entry, train(entry, args.work, args.data))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
