@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import sources
-from .errors import ArchiveRefused, UnknownDataset
+from .errors import ArchiveRefused, DataUnavailable, UnknownDataset
 from .fetch import offline
+from .home import data_dir
 from .imagesets import Dataset, ImageSet, Progress, validation_split
 
 __all__ = [
@@ -94,6 +95,10 @@ DATASETS = {
 }
 
 
+# Checkpoints that ship are trained on it, but it does not ship: all of CIFAR-10 re-encoded as JPEG files of quality 75.
+CIFAR10_JPEG, CIFAR10_JPEG_TITLE = "cifar10-jpeg", "CIFAR-10 (JPEG)"
+
+
 @dataclass(frozen=True)
 class Availability:
     """`available`: on this machine, no download needed. `where`: the same in words."""
@@ -153,18 +158,27 @@ def load_data(
 
     if str(source) in DATASETS:
         return load_dataset(str(source), root=root, progress=progress)
-    path = Path(source).expanduser()
+    path = _cifar10_jpeg(root) if str(source) == CIFAR10_JPEG else Path(source).expanduser()
     if not path.exists():
         if path.name == str(source) and not path.suffix:
             raise UnknownDataset(name=str(source), known=DATASETS)
         raise ArchiveRefused(path=str(source), why="there is no such file or folder")
 
     def read() -> Dataset:
-        return folders.read_pictures(
-            path, side, progress or _no_progress, cache=folders.cache_dir(root) if keep else None
-        )
+        cache = folders.cache_dir(root) if keep else None
+        found = folders.read_pictures(path, side, progress or _no_progress, cache=cache)
+        return replace(found, title=CIFAR10_JPEG_TITLE) if path.stem == CIFAR10_JPEG else found
 
     return _remembered(folders.fingerprint(path, side), read) if keep else read()
+
+
+def _cifar10_jpeg(root: Path | None) -> Path:
+    """Where somebody may have put it.  Raises: DataUnavailable."""
+    path = data_dir(root) / f"{CIFAR10_JPEG}.zip"
+    if path.is_file():
+        return path
+    instead = f"Put it there as {path}, or give it with --data."
+    raise DataUnavailable(dataset=CIFAR10_JPEG_TITLE, why="it does not come with the lab", instead=instead)
 
 
 def _load(spec: DatasetSpec, root: Path | None, progress: Progress) -> Dataset:

@@ -13,7 +13,8 @@ import torch
 
 from resnet_demo import datasets, sources
 from resnet_demo.datasets import DATASETS, load_data, load_dataset
-from resnet_demo.errors import DownloadFailed
+from resnet_demo.errors import DataUnavailable, DownloadFailed
+from tests.tiny_runs import make_pictures
 
 PACKAGED = sources.ORIGINS["fashion-mnist"].packaged
 needs_package = pytest.mark.skipif(
@@ -149,3 +150,14 @@ def test_a_failed_load_is_tried_again(monkeypatch):
     with pytest.raises(DownloadFailed):
         load_dataset("mnist")
     assert load_dataset("mnist") is not None
+
+
+def test_cifar10_as_jpeg_does_not_ship_and_says_where_it_goes(tmp_path):
+    with pytest.raises(DataUnavailable, match=r"CIFAR-10 \(JPEG\) is not on this machine.*Put it there as .*jpeg.zip"):
+        load_data("cifar10-jpeg", root=tmp_path)
+
+
+def test_cifar10_as_jpeg_is_found_at_home(tmp_path):
+    (tmp_path / "data").mkdir()
+    make_pictures(tmp_path / "data" / "cifar10-jpeg.zip", train=12, test=2)
+    assert load_data("cifar10-jpeg", root=tmp_path).title == "CIFAR-10 (JPEG)"
