@@ -38,7 +38,7 @@ class Compute:
     reason: str = ""
     images_per_second: float | None = None
 
-    def autocast(self) -> contextlib.AbstractContextManager:
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(torch.device(self.device).type, PRECISIONS[self.precision])

@@ -89,7 +89,7 @@ def _blocks(model: ResNet) -> Iterator[tuple[str, Any]]:
 
 
 @torch.inference_mode()
-def _take_apart(checkpoint: Checkpoint, images: Tensor, labels: Tensor) -> tuple[list[tuple], float]:
+def _take_apart(checkpoint: Checkpoint, images: Tensor, labels: Tensor) -> tuple[list[tuple[Any, ...]], float]:
     """For each block the sums over the pictures of both norms and of hits without it; the whole network's hits."""
     model = checkpoint.model
     x = checkpoint.preprocess(images).contiguous(memory_format=torch.channels_last)

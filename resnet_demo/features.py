@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .errors import InvalidOption
-from .layers import watching
+from .layers import Watcher, watching
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -126,7 +126,7 @@ def _smaller(maps: Tensor) -> Tensor:
     return torch.nn.functional.avg_pool2d(maps, factor, ceil_mode=True) if factor > 1 else maps
 
 
-def _look(checkpoint: Checkpoint, picture: Tensor, see) -> None:
+def _look(checkpoint: Checkpoint, picture: Tensor, see: Watcher) -> None:
     """One pass with a watcher; returns before anybody else's code runs in inference mode."""
     device = next(checkpoint.model.parameters()).device
     with torch.inference_mode(), watching(checkpoint.model, see):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout  # Python 3.10: not yet the built-in one
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -97,10 +98,14 @@ def download_all(jobs: list[Job], *, what: str, instead: str, progress: Progress
     for job in missing:
         label = f"downloading {what} from {urlsplit(job.url).hostname}"
         try:
-            download(job, lambda done, label=label, before=before: progress(label, min(1.0, (before + done) / total)))
+            download(job, partial(_tell, progress, label, before, total))
         except TransferError as error:
             raise DownloadFailed(what=what, why=str(error), instead=instead) from error
         before += job.size_bytes
+
+
+def _tell(progress: Progress, label: str, before: int, total: int, done: int) -> None:
+    progress(label, min(1.0, (before + done) / total))
 
 
 def download(job: Job, progress: Callable[[int], None] = lambda done_bytes: None) -> None:
@@ -157,8 +162,13 @@ def _in_time(ask: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPRes
     try:
         return answer.result(timeout=stall_seconds())
     except FutureTimeout as error:
-        answer.add_done_callback(lambda late: late.exception() or late.result().close())
+        answer.add_done_callback(_hang_up)
         raise TimeoutError from error
+
+
+def _hang_up(late: Future[http.client.HTTPResponse]) -> None:
+    if late.exception() is None:
+        late.result().close()
 
 
 def _silence(what: str) -> str:

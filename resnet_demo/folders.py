@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,11 +95,11 @@ def _read(listing: Listing, path: Path, side: int, progress: Progress) -> Datase
     for part, word in ((in_train, "train"), (~in_train, "test")):
         _check_readable(layout, labels[good & part], word, path.name)
     pixels, cut = torch.from_numpy(images), len(layout.train)
-    sets = [
+    train, test = (
         _image_set(pixels[span], torch.from_numpy(labels[span]), torch.from_numpy(good[span]), layout.classes)
         for span in (slice(0, cut), slice(cut, None))
-    ]
-    return Dataset(NAME, _title(path), *sets, notes=_notes(listing, items, failed))
+    )
+    return Dataset(NAME, _title(path), train, test, _notes(listing, items, failed))
 
 
 def _image_set(images: torch.Tensor, labels: torch.Tensor, good: torch.Tensor, classes: tuple[str, ...]) -> ImageSet:
@@ -161,7 +161,7 @@ def _check_readable(layout: Layout, labels: np.ndarray, split: str, name: str) -
         raise ArchiveRefused(path=name, why=why)
 
 
-def _notes(listing: Listing, items: list, failed: dict[int, str]) -> tuple[str, ...]:
+def _notes(listing: Listing, items: Sized, failed: dict[int, str]) -> tuple[str, ...]:
     notes = []
     if failed:
         notes.append(f"{len(failed):,} of {len(items):,} pictures were left out. The first: {failed[min(failed)]}")
@@ -202,8 +202,10 @@ def _from_cache(kept: Path, path: Path) -> Dataset | None:
             parts = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         os.utime(kept)
         classes = tuple(about["classes"])
-        sets = [ImageSet(parts[f"{split}_images"], parts[f"{split}_labels"], classes) for split in ("train", "test")]
-        return Dataset(NAME, _title(path), *sets, notes=tuple(about["notes"]))
+        train, test = (
+            ImageSet(parts[f"{split}_images"], parts[f"{split}_labels"], classes) for split in ("train", "test")
+        )
+        return Dataset(NAME, _title(path), train, test, tuple(about["notes"]))
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

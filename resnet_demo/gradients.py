@@ -88,7 +88,8 @@ def draw_biases(model: ResNet, seed: int = 0) -> None:
     with torch.no_grad():
         for _, module in convolutions(model):
             bound = module.weight[0].numel() ** -0.5
-            module.bias.uniform_(-bound, bound, generator=generator)
+            if module.bias is not None:
+                module.bias.uniform_(-bound, bound, generator=generator)
 
 
 def on_pictures(model: ResNet, preprocess: Preprocess, images: Tensor, labels: Tensor) -> Gradients:

@@ -75,7 +75,8 @@ def _replace(part: Path, path: Path, patience_seconds: float = 2.0) -> None:
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            return part.replace(path)
+            part.replace(path)
+            return
         except PermissionError:
             if os.name != "nt" or time.monotonic() > deadline:
                 raise

@@ -156,7 +156,7 @@ def classes() -> tuple[str, ...]:
     from torchvision.models import ResNet50_Weights
 
     names = ResNet50_Weights.IMAGENET1K_V1.meta["categories"]
-    count, seen = Counter(names), Counter()
+    count, seen = Counter(names), Counter[str]()
     distinct = []
     for name in names:
         seen[name] += 1

@@ -27,7 +27,8 @@ class ImageSet:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one picture."""
-        return tuple(self.images.shape[1:])
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
 
     def subset(self, indices: torch.Tensor | list[int] | slice) -> ImageSet:
         """The pictures at `indices`, in that order; a copy unless `indices` is a slice."""

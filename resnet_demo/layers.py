@@ -21,6 +21,8 @@ from .fitting import check_input, misfit, on_meta
 from .sight import FLOAT32_BYTES, Ledger, Shape, Sight, pair
 from .specs import ResNetSpec
 
+Watcher = Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], None]
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -126,7 +128,7 @@ def parameter_count(spec: ResNetSpec) -> int:
 
 
 @contextmanager
-def watching(model: nn.Module, see: Callable[[str, nn.Module, tuple[Tensor, ...], Tensor], None]) -> Iterator[None]:
+def watching(model: nn.Module, see: Watcher) -> Iterator[None]:
     """While the context lasts, calls `see(name, module, inputs, output)` after every call of a leaf module.
 
     An Identity, which stands where a network without batch norm has none, is no layer.

@@ -19,6 +19,10 @@ LONGEST_NAME = 80  # of a folder, where it is shown
 HOW = "it needs a folder for each class, as in cats/1.jpg and dogs/1.jpg, or those inside train/ and test/"
 
 
+Parts = tuple[str, ...]  # of a path
+Classes = dict[str, list[tuple[str, Entry]]]  # a class's pictures, each with its path
+
+
 @dataclass(frozen=True)
 class Layout:
     """Class names in order, and for each split its pictures with their labels, by class and then by path."""
@@ -56,7 +60,7 @@ def lay_out(listing: Listing, name: str) -> Layout:
     return _as_given(train, test, name)
 
 
-def _wrapping(pictures: Iterable[tuple[str, ...]], folders: set[tuple[str, ...]]) -> int:
+def _wrapping(pictures: Iterable[Parts], folders: set[Parts]) -> int:
     """How many single folders stand around the class folders."""
     deepest = max(len(parts) for parts in pictures)
     depth = 0
@@ -65,22 +69,22 @@ def _wrapping(pictures: Iterable[tuple[str, ...]], folders: set[tuple[str, ...]]
     return depth
 
 
-def _named_splits(folders: set) -> tuple[str, str] | None:
+def _named_splits(folders: set[Parts]) -> tuple[str, str] | None:
     tops = {parts[0].lower(): parts[0] for parts in folders}
     train = next((tops[name] for name in TRAIN_NAMES if name in tops), None)
     test = next((tops[name] for name in TEST_NAMES if name in tops), None)
     return (train, test) if train and test else None
 
 
-def _inside(top: str, pictures: dict, folders: set) -> tuple[dict, set]:
+def _inside(top: str, pictures: dict[Parts, Entry], folders: set[Parts]) -> tuple[dict[Parts, Entry], set[Parts]]:
     return (
         {parts[1:]: entry for parts, entry in pictures.items() if parts[0] == top and len(parts) > 1},
         {parts[1:] for parts in folders if parts[0] == top and len(parts) > 1},
     )
 
 
-def _by_class(pictures: dict, folders: set, name: str) -> dict[str, list[tuple[str, Entry]]]:
-    classes = {parts[0]: [] for parts in folders}
+def _by_class(pictures: dict[Parts, Entry], folders: set[Parts], name: str) -> Classes:
+    classes: Classes = {parts[0]: [] for parts in folders}
     for parts, entry in sorted(pictures.items()):
         if len(parts) > 1:
             classes[parts[0]].append(("/".join(parts), entry))
@@ -94,7 +98,7 @@ def _by_class(pictures: dict, folders: set, name: str) -> dict[str, list[tuple[s
     return dict(sorted(classes.items()))
 
 
-def _as_given(train: dict, test: dict, name: str) -> Layout:
+def _as_given(train: Classes, test: Classes, name: str) -> Layout:
     for class_name in sorted(set(train) ^ set(test)):
         lacking = "test" if class_name in train else "train"
         short = class_name[:LONGEST_NAME]
@@ -102,8 +106,9 @@ def _as_given(train: dict, test: dict, name: str) -> Layout:
     return _layout(train, test)
 
 
-def _cut_by_path(classes: dict, name: str) -> Layout:
-    train, test = {}, {}
+def _cut_by_path(classes: Classes, name: str) -> Layout:
+    train: Classes = {}
+    test: Classes = {}
     for class_name, members in classes.items():
         if len(members) < 2:
             short = class_name[:LONGEST_NAME]
@@ -115,8 +120,8 @@ def _cut_by_path(classes: dict, name: str) -> Layout:
     return _layout(train, test)
 
 
-def _layout(train: dict, test: dict) -> Layout:
-    def labelled(classes: dict) -> list[tuple[Entry, int]]:
+def _layout(train: Classes, test: Classes) -> Layout:
+    def labelled(classes: Classes) -> list[tuple[Entry, int]]:
         return [(entry, label) for label, members in enumerate(classes.values()) for _, entry in members]
 
     return Layout(tuple(train), labelled(train), labelled(test))

@@ -99,7 +99,7 @@ def _list_folder(root: Path) -> Listing:
     return listing
 
 
-def _children(folder: str, root: Path) -> list[os.DirEntry]:
+def _children(folder: str, root: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as items:
             return list(items)

@@ -73,7 +73,9 @@ def _entries(path: Path, name: str, stack: ExitStack) -> Iterator[Entry]:
         yield Entry((Path(name).name,), path.stat().st_size if path.is_file() else 0, 0, path.read_bytes)
 
 
-def _views(checkpoint: Checkpoint, entries: list[Entry], fit: str, invert: str, progress: Progress):
+def _views(
+    checkpoint: Checkpoint, entries: list[Entry], fit: str, invert: str, progress: Progress
+) -> tuple[list[str], list[Tensor], list[str]]:
     names, views, refused = [], [], []
     for index, entry in enumerate(entries):
         try:

@@ -193,7 +193,7 @@ def _from_lab(picture: Image.Image) -> Image.Image:
     from PIL import ImageCms
 
     lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    return ImageCms.applyTransform(picture, ImageCms.buildTransform(lab, rgb, "LAB", "RGB"))
+    return ImageCms.buildTransform(lab, rgb, "LAB", "RGB").apply(picture)
 
 
 def _over_white(picture: Image.Image) -> Image.Image:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .events import History
+from .events import History, Step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,8 @@ def _draw_pair(axes: Axes, history: History, what: str, label: str) -> None:
     steps = _thinned(history.steps)
     axes.plot([s.step for s in steps], [getattr(s, what) for s in steps], color=TRAINING, lw=1, label="training")
     seen = history.validations
-    dots = {"color": VALIDATION, "marker": "o", "ms": 3}
-    axes.plot([v.step for v in seen], [getattr(v, what) for v in seen], label="validation", **dots)
+    values = [getattr(v, what) for v in seen]
+    axes.plot([v.step for v in seen], values, label="validation", color=VALIDATION, marker="o", ms=3)
     axes.set_ylabel(label)
     axes.grid(alpha=0.25)
 
@@ -58,7 +58,7 @@ def _mark_best_and_test(axes: Axes, history: History) -> None:
         axes.axhline(reached, color=TEST, lw=1, label=f"test {reached:.3f}")
 
 
-def _thinned(items: Sequence) -> Sequence:
+def _thinned(items: Sequence[Step]) -> Sequence[Step]:
     """At most MOST_POINTS of them, evenly spread, the last one among them."""
     stride = -(-len(items) // MOST_POINTS) if items else 1
     return items[::-stride][::-1]

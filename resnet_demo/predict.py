@@ -14,6 +14,8 @@ from .framing import centred, edge_colour, fitted, is_colourful
 from .pictures import Source, open_picture
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from .checkpoint import Checkpoint
 
 FITS = ("auto", "crop", "pad")
@@ -64,9 +66,10 @@ def look(
     lost_colour = channels == 1 and is_colourful(opened)
     opened = opened.convert("L" if channels == 1 else "RGB")
     inverted = invert == "yes" or (invert == "auto" and _has_light_edge(opened))
-    is_scaled_first = short_side is not None and fit == "crop"
-    frame = centred(opened, width, height, short_side) if is_scaled_first else fitted(opened, width, height, fit)
-    pixels = _to_tensor(frame)
+    if short_side is not None and fit == "crop":
+        pixels = _to_tensor(centred(opened, width, height, short_side))
+    else:
+        pixels = _to_tensor(fitted(opened, width, height, fit))
     return View(255 - pixels if inverted else pixels, inverted, lost_colour)
 
 
@@ -75,12 +78,12 @@ def to_input(picture: Source, shape: Sequence[int], fit: str = "crop", invert: s
     return look(picture, shape, fit, invert).pixels
 
 
-def _has_light_edge(picture) -> bool:
+def _has_light_edge(picture: Image.Image) -> bool:
     edge = edge_colour(picture.convert("L"))
-    return edge > 127
+    return isinstance(edge, int) and edge > 127
 
 
-def _to_tensor(picture) -> Tensor:
+def _to_tensor(picture: Image.Image) -> Tensor:
     pixels = torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8)
     return pixels.view(picture.height, picture.width, len(picture.getbands())).permute(2, 0, 1).contiguous()
 

@@ -18,6 +18,9 @@ class Preprocess(nn.Module):
     `mean` and `std` are `(C, 1, 1)`, or `(C, h, w)` where the mean training picture is subtracted.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: Tensor, std: Tensor, resize: int | None = None) -> None:
         super().__init__()
         self.resize = resize
@@ -45,12 +48,12 @@ def fit_preprocess(recipe: Recipe, images: Tensor) -> Preprocess:
     if recipe.normalisation == "dataset":
         mean, std = _channel_statistics(images)
         return Preprocess(mean.view(-1, 1, 1), std.clamp_min(1e-3).view(-1, 1, 1), recipe.resize)
-    mean, std = {"unit": (0.0, 1.0), "half": (0.5, 0.5)}[recipe.normalisation]
-    return Preprocess(torch.full((channels, 1, 1), mean), torch.full((channels, 1, 1), std), recipe.resize)
+    shift, scale = {"unit": (0.0, 1.0), "half": (0.5, 0.5)}[recipe.normalisation]
+    return Preprocess(torch.full((channels, 1, 1), shift), torch.full((channels, 1, 1), scale), recipe.resize)
 
 
 def _mean_picture(images: Tensor) -> Tensor:
-    total = sum(chunk.to(torch.int64).sum(0) for chunk in images.split(8192))
+    total = torch.stack([chunk.to(torch.int64).sum(0) for chunk in images.split(8192)]).sum(0)
     return total.double() / (255 * len(images))
 
 

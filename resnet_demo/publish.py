@@ -43,6 +43,8 @@ class HubResNet(
     `HubResNet.from_pretrained("owner/name")` gives the network in evaluation mode.
     """
 
+    _preprocessing: tuple[Preprocess]
+
     def __init__(self, card: dict[str, Any]) -> None:
         super().__init__(spec_from_dict(card["spec"]))
         self.card = card

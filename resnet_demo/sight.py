@@ -17,16 +17,21 @@ from torch import Tensor, nn
 from .resnet import ZeroPad
 
 Shape = tuple[int, ...]
+Pair = tuple[int, int]  # height and width
 FLOAT32_BYTES = 4
 INDEX_BYTES = 8  # a max-pool notes where each maximum was as int64
 SAVES_ITS_INPUT = (nn.Conv2d, nn.BatchNorm2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d)
 FINDS_MAXIMA = (nn.MaxPool2d, nn.AdaptiveMaxPool2d)
 
 
-def pair(value: Any) -> tuple[int, int] | None:
-    if value is None or isinstance(value, tuple):
-        return value
-    return (value, value)
+def pair(value: Any) -> Pair | None:
+    """A module's own setting, one number for both axes or one for each; None stays None."""
+    return None if value is None else _both(value)
+
+
+def _both(value: int | tuple[int, ...]) -> Pair:
+    height, width = value if isinstance(value, tuple) else (value, value)
+    return height, width
 
 
 class Sight:
@@ -36,25 +41,23 @@ class Sight:
         self.kept = [x]  # while a tensor is kept, no other can take its id
         self.of = {id(x): ((1, 1), (1, 1))}
 
-    def after(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> tuple[int, int]:
+    def after(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Pair:
         """The receptive field of `output`."""
-        seen = [self.of[id(x)] for x in inputs]
-        window = tuple(max(s[0][axis] for s in seen) for axis in (0, 1))
-        step = seen[0][1]
+        windows, steps = zip(*(self.of[id(x)] for x in inputs))
         kernel, stride = _window_of(module, inputs[0])
-        window = tuple(w + (k - 1) * s for w, k, s in zip(window, kernel, step))
-        step = tuple(a * b for a, b in zip(step, stride))
+        tall, wide = (max(w[axis] for w in windows) + (kernel[axis] - 1) * steps[0][axis] for axis in (0, 1))
         self.kept.append(output)
-        self.of[id(output)] = (window, step)
-        return window
+        self.of[id(output)] = ((tall, wide), (steps[0][0] * stride[0], steps[0][1] * stride[1]))
+        return tall, wide
 
 
-def _window_of(module: nn.Module, x: Tensor) -> tuple[Shape, Shape]:
+def _window_of(module: nn.Module, x: Tensor) -> tuple[Pair, Pair]:
     """Kernel and stride of whatever gathers several pixels into one."""
     if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-        return pair(module.kernel_size), pair(module.stride)
+        return _both(module.kernel_size), _both(module.stride)
     if isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
-        return tuple(x.shape[2:]), tuple(x.shape[2:])
+        whole = _both(tuple(x.shape[2:]))
+        return whole, whole
     return (1, 1), (module.stride, module.stride) if isinstance(module, ZeroPad) else (1, 1)
 
 

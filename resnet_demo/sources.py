@@ -127,7 +127,7 @@ def load(name: str, root: Path | None, progress: Progress, instead: str) -> Spli
 def read_mnist_like(folder: Path) -> Splits:
     """Both splits from a folder of four IDX files, plain or .gz.  Raises: DamagedFile."""
 
-    def split(prefix: str, count: int):
+    def split(prefix: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         images = _first_good(folder, f"{prefix}-images-idx3-ubyte", (count, 28, 28))
         labels = _first_good(folder, f"{prefix}-labels-idx1-ubyte", (count,))
         if int(labels.max()) > 9:
@@ -155,9 +155,10 @@ def read_small() -> Splits:
 
     with np.load(SMALL, allow_pickle=False) as arrays:
         parts = {key: torch.from_numpy(arrays[key]) for key in arrays.files}
-    return tuple(
+    train, test = (
         (parts[f"{split}_images"].unsqueeze(1), parts[f"{split}_labels"].long()) for split in ("train", "test")
     )
+    return train, test
 
 
 def read_cifar10(folder: Path) -> Splits:
@@ -165,7 +166,7 @@ def read_cifar10(folder: Path) -> Splits:
     import torch
     from torchvision.datasets import CIFAR10
 
-    def split(train: bool):
+    def split(train: bool) -> tuple[torch.Tensor, torch.Tensor]:
         batch = CIFAR10(folder.parent, train=train, download=False)
         return torch.from_numpy(batch.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(batch.targets)
 
@@ -194,5 +195,8 @@ def _unpack_cifar10(archive: Path, folder: Path, progress: Progress) -> None:
     with tarfile.open(archive, "r:gz") as tar:
         for number, name in enumerate(CIFAR_BATCHES):
             progress("unpacking CIFAR-10", number / len(CIFAR_BATCHES))
-            write_atomically(folder / name, tar.extractfile(f"{folder.name}/{name}").read())
+            member = tar.extractfile(f"{folder.name}/{name}")
+            if member is None:
+                raise DamagedFile(f"{archive} holds no file {name}")
+            write_atomically(folder / name, member.read())
     archive.unlink(missing_ok=True)

@@ -53,7 +53,8 @@ def fastest_compute(spec: ResNetSpec, batch_size: int, *, resize: int | None = N
     best = max(trials, key=trials.__getitem__)
     reason = f"{device_label()}: {best}"
     if len(trials) > 1:
-        reason += f", measured {trials[best] / min(trials.values()):.1f} times as fast as {min(trials, key=trials.get)}"
+        slowest = min(trials, key=trials.__getitem__)
+        reason += f", measured {trials[best] / trials[slowest]:.1f} times as fast as {slowest}"
     return replace(compute, precision=best, reason=reason, images_per_second=trials[best])
 
 

@@ -76,10 +76,13 @@ def _section_node(spec: ResNetSpec, leaves: list[Node]) -> Node:
     if section in ("stem", "head"):
         return _group(section, section, leaves)
     blocks = [
-        _block_node(spec, f"{section}.{number}", list(group))
-        for number, group in groupby(leaves, key=lambda leaf: _IN_BLOCK.fullmatch(leaf.path)[2])
+        _block_node(spec, f"{section}.{number}", list(group)) for number, group in groupby(leaves, key=_block_number)
     ]
     return _group("stage", section, _folded(blocks))
+
+
+def _block_number(leaf: Node) -> str:
+    return leaf.path.split(".")[1]
 
 
 def _group(kind: str, path: str, children: Sequence[Node], shortcut: str = "") -> Node:
@@ -89,7 +92,7 @@ def _group(kind: str, path: str, children: Sequence[Node], shortcut: str = "") -
 
 def _block_node(spec: ResNetSpec, path: str, leaves: list[Node]) -> Node:
     """Branch, shortcut, addition and the last ReLU of one block; a plain net's block has only its branch."""
-    where = {leaf.row.type: i for i, leaf in enumerate(leaves)}
+    where = {leaf.row.type: i for i, leaf in enumerate(leaves) if leaf.row}
     if any(leaf.path == f"{path}.conv" for leaf in leaves):
         return _group("entry", path, leaves)
     if "Add" not in where:
@@ -116,7 +119,7 @@ def _folded(blocks: list[Node]) -> list[Node]:
     ]
 
 
-def _likeness(block: Node) -> tuple:
+def _likeness(block: Node) -> tuple[object, ...]:
     shortcut = tuple(child.shortcut for child in block.children)
     return (
         block.kind,

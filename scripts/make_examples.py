@@ -41,7 +41,8 @@ def make_sheet() -> None:
     (FOLDER / "fashion-mnist.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
-# Outlines in shares of the shorter side.
+Outline = list[tuple[float, float]]  # in shares of the shorter side
+Colour = tuple[int, int, int]
 SHIRT = [
     (0.36, 0.1), (0.44, 0.15), (0.56, 0.15), (0.64, 0.1), (0.93, 0.28), (0.85, 0.46), (0.72, 0.4), (0.72, 0.93),
     (0.28, 0.93), (0.28, 0.4), (0.15, 0.46), (0.07, 0.28),
@@ -57,7 +58,7 @@ SAMPLES = {
 }
 
 
-def draw_sample(outline, ground, colour, size) -> Image.Image:
+def draw_sample(outline: Outline, ground: Colour, colour: Colour, size: tuple[int, int]) -> Image.Image:
     """A thing in one colour with a softly lit side, drawn at four times the size and averaged down."""
     width, height = size
     large = Image.new("RGB", (4 * width, 4 * height), ground)

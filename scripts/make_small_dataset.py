@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def drawn(images: ImageSet, per_class: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(members))
 
 
-def small_arrays() -> dict[str, np.ndarray]:
+def small_arrays() -> dict[str, Any]:
     """What the file holds: `<split>_images` uint8 (N, 28, 28) and `<split>_labels` uint8 (N,)."""
     data, arrays = load_dataset("fashion-mnist"), {}
     for split, per_class in PER_CLASS.items():

@@ -103,6 +103,7 @@ def _config(entry: Shipped, data: Path | None) -> RunConfig:
 def publish(entry: Shipped, run: Run) -> None:
     """Weights, card and recorded run in `checkpoints/`."""
     weights = run.checkpoint()
+    assert weights is not None
     data, card = weights.read_bytes(), make_card(entry, weights)
     if entry.ships_weights:
         write_atomically(SHIPPED / f"{entry.name}.safetensors", data)

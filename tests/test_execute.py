@@ -19,7 +19,7 @@ from resnet_demo.evaluate import evaluate
 from resnet_demo.events import CheckpointDue, RunFinished, RunResumed, RunStarted, Step
 from resnet_demo.recipes import Length
 from resnet_demo.runs import execute as module
-from resnet_demo.runs.execute import execute, test_run
+from resnet_demo.runs.execute import execute, execute_test
 from resnet_demo.runs.explain import explain
 from resnet_demo.runs.store import Run
 from resnet_demo.specs import MODELS
@@ -179,12 +179,12 @@ def test_a_stop_asked_for_in_the_folder_is_obeyed_and_forgotten(create):
 def test_a_stopped_run_is_tested_when_asked_and_only_once(create):
     run = create(length=Length(steps=500))
     list(execute(run, should_stop=lambda: run.history().step >= 3))
-    finished = test_run(run)
+    (finished,) = execute_test(run)
     assert finished.stop_reason == "stopped" and 0 <= finished.test_accuracy <= 1
     assert run.history().finished == finished
     assert read_card(run.best_path)["test"]["accuracy"] == run.status().test_accuracy == finished.test_accuracy
     with pytest.raises(RunRefused, match="test was made"):
-        test_run(run)
+        list(execute_test(run))
     with pytest.raises(RunRefused, match="test was made"):
         list(execute(run, resume=True))
 

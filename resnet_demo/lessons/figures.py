@@ -34,11 +34,12 @@ def deeper(folder: Path) -> Figures:
     found: Figures = {"recorded": True, "steps": runs["plain20"][0].history.step, "seeds": len(SEEDS)}
     losses = {model: [run.training() for run in runs[model]] for model in models}
     for model in models:
-        accuracies = [run.validation.accuracy for run in runs[model]]
+        accuracies = [_accuracy(run) for run in runs[model]]
+        tests = [end.test_accuracy for run in runs[model] if (end := run.history.finished)]
         found |= {
             f"{model}_loss": mean(losses[model]), f"{model}_accuracy": mean(accuracies),
             f"{model}_least": min(accuracies), f"{model}_most": max(accuracies),
-            f"{model}_test": mean([run.history.finished.test_accuracy for run in runs[model]]),
+            f"{model}_test": mean([accuracy for accuracy in tests if accuracy is not None]),
         }  # fmt: skip
     worse = [depth for depth in PLAIN_DEPTHS[1:] if min(losses[f"plain{depth}"]) > max(losses["plain20"])]
     found |= {"degrades": 56 in worse, "from_depth": min(worse, default=0), "only_deepest": worse == [56]}
@@ -114,8 +115,8 @@ def costs(folder: Path) -> Figures:
 def norm(folder: Path) -> Figures:
     """Lesson 5: with and without batch norm at two rates, and a loop that forgets to go back to training mode."""
     names = [f"5-{word}-{rate:g}" for word in ("with", "without") for rate in NORM_RATES]
-    runs = dict(zip(names, _all(names, folder) or []))
-    loops = dict(zip(("remembers", "forgets"), _all(["5-remembers", "5-forgets"], folder) or []))
+    runs = dict(zip(names, _all(names, folder)))
+    loops = dict(zip(("remembers", "forgets"), _all(["5-remembers", "5-forgets"], folder)))
     if not runs or not loops:
         return {"recorded": False}
     low, high = NORM_RATES
@@ -136,8 +137,8 @@ def norm(folder: Path) -> Figures:
 
 def overfitting(folder: Path) -> Figures:
     """Lesson 6: whether validation loss rises on few pictures, what helps, and four schedules on one budget."""
-    few = dict(zip(TRIES, _all([f"6-few-{word}" for word in TRIES], folder) or []))
-    schedules = dict(zip(SCHEDULES, _all([f"6-{word}" for word in SCHEDULES], folder) or []))
+    few = dict(zip(TRIES, _all([f"6-few-{word}" for word in TRIES], folder)))
+    schedules = dict(zip(SCHEDULES, _all([f"6-{word}" for word in SCHEDULES], folder)))
     if not few or not schedules:
         return {"recorded": False}
     found: Figures = {"recorded": True, "steps": schedules["constant"].history.step}
@@ -165,10 +166,10 @@ def _rise(run: Recorded) -> tuple[float, float, float]:
     return means[at], events[at + SMOOTHED // 2].epoch, means[-1]
 
 
-def _all(names: Sequence[str], folder: Path) -> list[Recorded] | None:
-    """Every recording of those names; None if one of them is not there."""
-    found = [recorded(name, folder) for name in names]
-    return None if None in found else found
+def _all(names: Sequence[str], folder: Path) -> list[Recorded]:
+    """Every recording of those names; none at all if one of them is not there."""
+    found = [run for name in names if (run := recorded(name, folder))]
+    return found if len(found) == len(names) else []
 
 
 def _accuracy(run: Recorded) -> float:

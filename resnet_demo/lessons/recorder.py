@@ -32,6 +32,7 @@ DIGITS = 5
 GRADIENT_PICTURES = 64
 DISSECTED = ("resnet20-fashion-mnist", "plain20-fashion-mnist", "resnet56-fashion-mnist", "plain56-fashion-mnist")
 Tell = Callable[[str], None]
+Table = dict[str, Any]
 
 
 def record(recording: Recording, steps: int | None = None, tell: Tell = print) -> str:
@@ -47,13 +48,13 @@ def record(recording: Recording, steps: int | None = None, tell: Tell = print) -
     state = start(config, data, recording.pictures)
     if recording.forgets:
         forget_training_mode(state.model)
-    events = []
+    events: list[TrainEvent] = []
     for event in train(state):
+        if isinstance(event, RunFinished) and event.stop_reason != "diverged":
+            event = replace(event, test_accuracy=tested(state, data), validation_accuracy=last(events).accuracy)
         events.append(event)
         if isinstance(event, (Validation, RunFinished)):
             tell(f"{recording.name} {event.to_json()}")
-    if events[-1].stop_reason != "diverged":
-        events[-1] = replace(events[-1], test_accuracy=tested(state, data), validation_accuracy=last(events).accuracy)
     head = head_of(config, state, recording.pictures)
     return "\n".join([json.dumps(head), *(event.to_json() for event in thinned(events))]) + "\n"
 
@@ -82,7 +83,7 @@ def few_of(data: Dataset, pictures: int) -> tuple[Dataset, tuple[torch.Tensor, t
 
 def forget_training_mode(model: nn.Module) -> None:
     """Makes `model.train()` do nothing, as in a loop that lacks it: after the first `eval()` the network stays so."""
-    model.train = lambda mode=True: model if mode else nn.Module.train(model, False)
+    vars(model)["train"] = lambda mode=True: model if mode else nn.Module.train(model, False)
 
 
 def tested(state: TrainState, data: Dataset) -> float:
@@ -111,7 +112,8 @@ def thinned(events: Iterable[TrainEvent]) -> Iterator[TrainEvent]:
     history = History.of(events)
     every = max(1, math.ceil(len(history.steps) / MOST_POINTS))
     groups = [history.steps[start : start + every] for start in range(0, len(history.steps), every)]
-    middle = sorted([*map(_mean, groups), *map(_rounded, history.validations)], key=lambda event: event.step)
+    means, validations = map(_mean, groups), map(_rounded, history.validations)
+    middle: list[Step | Validation] = sorted([*means, *validations], key=lambda event: event.step)
     yield from (event for event in (history.started, *middle, history.finished) if event is not None)
 
 
@@ -131,7 +133,7 @@ def _rounded(event: Validation) -> Validation:
     return replace(event, loss=round(event.loss, DIGITS), accuracy=round(event.accuracy, DIGITS))
 
 
-def record_gradients(known: dict[str, Any], save: Callable[[dict], None], tell: Tell, dataset="fashion-mnist") -> None:
+def record_gradients(known: Table, save: Callable[[Table], None], tell: Tell, dataset: str = "fashion-mnist") -> None:
     """For each of GRADIENT_NETS the gradient's norms by layer at GRADIENT_STEPS; calls `save` after each net."""
     data = load_data(dataset)
     for name, model in GRADIENT_NETS.items():
@@ -159,7 +161,7 @@ def _gradients_of(model: str, data: Dataset) -> list[dict[str, Any]]:
     return rows
 
 
-def record_blocks(known: dict[str, Any], save: Callable[[dict], None], tell: Tell, most: int | None = None) -> None:
+def record_blocks(known: Table, save: Callable[[Table], None], tell: Tell, most: int | None = None) -> None:
     """Dissects each shipped checkpoint of DISSECTED on the small set's test pictures, unless that was done already."""
     for name in DISSECTED:
         path = SHIPPED / f"{name}.safetensors"

@@ -60,7 +60,7 @@ def _deeper() -> list[Recording]:
 def _norms() -> list[Recording]:
     """Lesson 5: with and without batch norm at two rates, and the loop that forgets."""
     nets = {"with": "resnet20", "without": unnormed(20)}
-    small = {"steps": 300, "dataset": "fashion-mnist-small"}
+    small: dict[str, Any] = {"steps": 300, "dataset": "fashion-mnist-small"}
     runs = [
         Recording(f"5-{word}-{rate:g}", model, changes=(("peak_lr", rate),), **small)
         for rate in NORM_RATES
@@ -76,10 +76,10 @@ def _norms() -> list[Recording]:
 
 def _overfitting() -> list[Recording]:
     """Lesson 6: 2,000 pictures seen 40 times, with what is said to help; then four schedules on the same budget."""
-    few = {"steps": 1280, "dataset": "fashion-mnist-small", "pictures": 2000}
-    usual = {"batch_size": 64, "peak_lr": 0.02, "schedule": "constant"}
+    few: dict[str, Any] = {"steps": 1280, "dataset": "fashion-mnist-small", "pictures": 2000}
+    usual: dict[str, Any] = {"batch_size": 64, "peak_lr": 0.02, "schedule": "constant"}
     crops, decay = ("crop", "flip"), 5e-3
-    tries = {
+    tries: dict[str, dict[str, Any]] = {
         "nothing": {"augment": (), "weight_decay": 0.0},
         "augment": {"augment": crops, "weight_decay": 0.0},
         "decay": {"augment": (), "weight_decay": decay},
@@ -89,7 +89,7 @@ def _overfitting() -> list[Recording]:
         Recording(f"6-few-{word}", "resnet20", changes=tuple({**usual, **changes}.items()), **few)
         for word, changes in tries.items()
     ]
-    schedules = {
+    schedules: dict[str, dict[str, Any]] = {
         "constant": {},
         "steps": {"milestones": (0.5, 0.75)},
         "plateau": {"patience": 1, "decay": 0.5},

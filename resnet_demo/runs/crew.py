@@ -43,8 +43,9 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
 def _end(other: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         other.wait(LAST_SECONDS)
-    with suppress(OSError):
-        other.stdin.close()
+    if other.stdin is not None:
+        with suppress(OSError):
+            other.stdin.close()
     other.kill()
     other.wait()
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ..datasets import DATASETS
 from ..errors import LabError
-from .classroom import OVERHEAD_SECONDS
+from ..recipes import Length
+from .classroom import LONGEST_GPU_SECONDS, OVERHEAD_SECONDS
 from .config import RunConfig
 from .folder import Run
 from .store import RunStore
 
 RUNS_LOOKED_AT = 50
 SLOW_MACS_A_SECOND = 3e10  # of training on two cores without any help for bf16
-LONGEST_GPU_SECONDS = 100.0  # for runs in steps; ZeroGPU refuses visitors who ask for more than about 120 s
 
 
 class Estimates:
@@ -40,20 +41,18 @@ class Estimates:
 
     def waits(self, training: list[Run], waiting: list[Run], slots: int) -> list[float | None]:
         """Seconds until each waiting run begins, and at the end those until a newcomer would."""
-        free: list[float | None] = []
+        free: list[float] = []
         for run in training:
-            free += [self.seconds_left(run)] * run.config.slots_of(slots)
+            free += [_or_never(self.seconds_left(run))] * run.config.slots_of(slots)
         free += [0.0] * (slots - len(free))
-        waits: list[float | None] = []
+        waits = [0.0]
         for run in waiting:
-            if None in free:
-                waits.append(None)
-                continue
             free.sort()
-            wanted, seconds = run.config.slots_of(slots), self.seconds(run.config)
-            waits.append(max(free[wanted - 1], waits[-1] if waits else 0.0))  # nobody overtakes
-            free[:wanted] = [None if seconds is None else waits[-1] + seconds] * wanted
-        return [*waits, None if None in free else max(min(free), waits[-1] if waits else 0.0)]
+            wanted, seconds = run.config.slots_of(slots), _or_never(self.seconds(run.config))
+            waits.append(math.inf if math.inf in free else max(free[wanted - 1], waits[-1]))  # nobody overtakes
+            free[:wanted] = [waits[-1] + seconds] * wanted
+        waits.append(math.inf if math.inf in free else max(min(free), waits[-1]))
+        return [None if wait == math.inf else wait for wait in waits[1:]]
 
     def seconds_left(self, run: Run) -> float | None:
         history = run.history()
@@ -76,6 +75,10 @@ class Estimates:
             self._speeds[run.config.spec.name] = finished.images_per_second
 
 
+def _or_never(seconds: float | None) -> float:
+    return math.inf if seconds is None else seconds
+
+
 def guessed_speed(config: RunConfig) -> float:
     """Pictures a second of training on a slow machine, forward and backward."""
     from ..layers import layer_table
@@ -89,15 +92,19 @@ def guessed_speed(config: RunConfig) -> float:
     return SLOW_MACS_A_SECOND / (3 * table.total_macs)
 
 
-def gpu_seconds(path: str, task: str = "train") -> int:
-    """Seconds to ask ZeroGPU for: `spaces.GPU(duration=gpu_seconds)(perform)` calls it as it calls `perform`."""
-    seconds = Run(Path(path)).config.length.seconds
-    return round((seconds or LONGEST_GPU_SECONDS) + OVERHEAD_SECONDS) if task != "test" else round(2 * OVERHEAD_SECONDS)
+def gpu_seconds(path: str, task: str = "train", data: str = "") -> int:
+    """Seconds to ask ZeroGPU for: `spaces.GPU(duration=gpu_seconds)(...)` calls it as it calls what it decorates."""
+    return gpu_seconds_of(Run(Path(path)).config.length) if task != "test" else round(2 * OVERHEAD_SECONDS)
+
+
+def gpu_seconds_of(length: Length) -> int:
+    """Seconds of a visitor's GPU time that a run takes at most, its start and its test included."""
+    return round((length.seconds or LONGEST_GPU_SECONDS) + OVERHEAD_SECONDS)
 
 
 def _pictures(config: RunConfig) -> float | None:
     """Pictures that a run without a clock trains on, repeats counted."""
-    limits = [config.length.steps * config.recipe.batch_size] if config.length.steps else []
+    limits: list[float] = [config.length.steps * config.recipe.batch_size] if config.length.steps else []
     if config.length.epochs and config.data in DATASETS:
         limits.append(config.length.epochs * 0.9 * DATASETS[config.data].train)
     return min(limits, default=None)

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DiskFull
-from ..events import History, RunFinished, RunResumed, RunStarted, TrainEvent, from_json, replay
+from ..events import AT_A_STEP, History, RunStarted, TrainEvent, from_json, replay
 from ..home import NO_ROOM
 from .thinning import LongHistory, read_index, write_index
 
 BLOCK_BYTES = 1 << 16
 INDEX_EVERY_BYTES = 4 << 20
-ALWAYS_WRITTEN = (RunResumed, RunFinished)
 
 
 class EventWriter:
@@ -43,16 +42,14 @@ class EventWriter:
         return True
 
     def _is_there(self, event: TrainEvent) -> bool:
-        if isinstance(event, ALWAYS_WRITTEN):
-            return False
-        if isinstance(event, RunStarted):
-            return self.has_started
-        return event.step < self._step or (event.step == self._step and event.event in self._kinds)
+        if isinstance(event, AT_A_STEP):
+            return event.step < self._step or (event.step == self._step and event.event in self._kinds)
+        return isinstance(event, RunStarted) and self.has_started
 
     def _note(self, event: TrainEvent) -> None:
         if isinstance(event, RunStarted):
             self.has_started = True
-        elif not isinstance(event, ALWAYS_WRITTEN):
+        elif isinstance(event, AT_A_STEP):
             self._kinds = {event.event} | (self._kinds if event.step == self._step else set())
             self._step = event.step
 
@@ -110,10 +107,11 @@ def lines_backwards(path: Path) -> Iterator[str]:
 
 def _where_it_stands(path: Path) -> tuple[bool, int, set[str]]:
     """Whether the run has started, the last step in the log, and the kinds of event that are there for it."""
-    last, kinds, has_started = -1, set(), False
+    last, has_started = -1, False
+    kinds: set[str] = set()
     for event in replay(lines_backwards(path)):
         has_started = True
-        if isinstance(event, (*ALWAYS_WRITTEN, RunStarted)):
+        if not isinstance(event, AT_A_STEP):
             continue
         if event.step < last:
             break

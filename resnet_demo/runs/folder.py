@@ -63,14 +63,15 @@ class Run:
         file = self.path / "config.json"
         try:
             stat = file.stat()
-            signature = (stat.st_mtime_ns, stat.st_size)
-            if self._config[0] != signature:
-                self._config = (signature, RunConfig.from_dict(json.loads(file.read_text(encoding="utf-8"))))
+            signature, (known, config) = (stat.st_mtime_ns, stat.st_size), self._config
+            if config is None or known != signature:
+                config = RunConfig.from_dict(json.loads(file.read_text(encoding="utf-8")))
+                self._config = (signature, config)
+            return config
         except (OSError, ValueError, LabError) as error:
             raise RunRefused(
                 run=self.id, action="be opened", why=f"its config.json cannot be read ({error})"
             ) from error
-        return self._config[1]
 
     def write_config(self, config: RunConfig) -> None:
         write_atomically(self.path / "config.json", json.dumps(config.as_dict(), indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ..budget import fitted
 from ..checkpoint import Checkpoint
@@ -39,7 +40,7 @@ def make_plan(config: RunConfig, data: Dataset, world: World = World()) -> Plan:
 
 
 def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe, world: World) -> Compute:
-    asked = {"spec": spec, "batch_size": recipe.batch_size, "resize": recipe.resize}
+    asked: dict[str, Any] = {"spec": spec, "batch_size": recipe.batch_size, "resize": recipe.resize}
     if config.length.is_timed:
         compute = remembered(**asked, measure=lambda: fastest_compute(**asked))
     else:

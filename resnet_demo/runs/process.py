@@ -37,15 +37,17 @@ class Worker:
             text=True, encoding="utf-8", errors="replace", env=environment,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
+        assert self.process.stdin and self.process.stdout  # pipes, as was asked for
+        self._commands, self._words = self.process.stdin, self.process.stdout
         threading.Thread(target=self._watch, name=f"worker-{self.process.pid}", daemon=True).start()
 
     def _watch(self) -> None:
-        for line in self.process.stdout:
+        for line in self._words:
             self.said.append(line.rstrip())
             if line.strip() == "ready":
                 self.ready.set()
         self.process.wait()
-        self.process.stdout.close()
+        self._words.close()
         with self._lock:
             self.is_over = True
         if self.run is not None and self.on_end is not None:
@@ -64,8 +66,8 @@ class Worker:
 
     def send(self, command: dict[str, Any]) -> None:
         with suppress(OSError, ValueError):  # it has ended, which its watcher is about to tell
-            self.process.stdin.write(json.dumps(command) + "\n")
-            self.process.stdin.flush()
+            self._commands.write(json.dumps(command) + "\n")
+            self._commands.flush()
 
     def kill(self) -> None:
         self.was_killed = True
@@ -74,7 +76,7 @@ class Worker:
     def end(self) -> None:
         """Lets the process go: it ends when its standard input closes."""
         with suppress(OSError):
-            self.process.stdin.close()
+            self._commands.close()
         try:
             self.process.wait(5)
         except subprocess.TimeoutExpired:

@@ -44,8 +44,10 @@ def in_step(world: World, work: Callable[[], int]) -> int:
         return world.hand_out(code)
     except Exception as error:
         sentence, _ = explain(error, batch_size=0, path="") if not isinstance(error, LabError) else (error, "")
-        if world.report(str(sentence), sentence.exit_code):
+        is_first = world.report(str(sentence), sentence.exit_code)
+        failure = world.reported()
+        if is_first or failure is None:
             raise sentence from error
-        return world.reported()[2]
+        return failure[2]
     finally:
         world.leave()
