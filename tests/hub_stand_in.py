@@ -16,9 +16,11 @@ OWNER = "ann"
 
 @dataclass
 class Repository:
-    """The files of one model repository at its newest commit."""
+    """The files of one repository, a model's or a Space's, at its newest commit."""
 
     files: dict[str, bytes] = field(default_factory=dict)
+    kind: str = "model"
+    hardware: str = ""
     is_private: bool = False
     is_gated: bool = False
 
@@ -75,6 +77,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"files": files})
         if what == "commit":
             return self._commit(name, body)
+        if what == "hardware":
+            self.server.repositories[name].hardware = flavor = json.loads(body)["flavor"]
+            return self._json({"stage": "BUILDING", "hardware": {"current": None, "requested": flavor}})
         self._json({"error": f"{path} is not known here"}, 404)
 
     def _create(self, asked: dict) -> None:
@@ -83,7 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"error": "You don't have the rights to create a model under this namespace"}, 403)
         name = f"{owner}/{asked['name']}"
         self.server.repositories.setdefault(
-            name, Repository(is_private=asked.get("visibility") == "private" or bool(asked.get("private")))
+            name,
+            Repository(
+                is_private=asked.get("visibility") == "private" or bool(asked.get("private")),
+                kind=asked.get("type") or "model",
+            ),
         )
         self._json({"url": f"{self.server.url}/{name}", "name": name, "id": name})
 
@@ -93,6 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
             entry = json.loads(line)
             if entry["key"] == "file":
                 repository.files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
+            if entry["key"] == "deletedFile":
+                del repository.files[entry["value"]["path"]]
         address = f"{self.server.url}/{name}/commit/{repository.commit}"
         self._json({"success": True, "commitOid": repository.commit, "commitUrl": address, "hookOutput": ""})
 
@@ -104,8 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.mood:
             return self._json({"error": "no"}, self.server.mood)
         parts = path.strip("/").split("/")
-        is_question = parts[:2] == ["api", "models"]
+        is_question = parts[:2] in (["api", "models"], ["api", "spaces"])
         repository = self.server.repositories.get("/".join(parts[2:4] if is_question else parts[:2]))
+        if is_question and repository is not None and parts[4:5] == ["tree"]:
+            files = [{"type": "file", "path": path, "size": 0, "oid": "0"} for path in repository.files]
+            return self._json(files)
         if is_question and repository is not None:
             return self._json({"id": "/".join(parts[2:4]), "private": repository.is_private})
         if not is_question and (len(parts) < 5 or parts[2] != "resolve"):
@@ -136,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((method, path))
         return path, self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _json(self, value: dict, status: int = 200, code: str = "") -> None:
+    def _json(self, value: dict | list, status: int = 200, code: str = "") -> None:
         body = json.dumps(value).encode()
         self.send_response(status)
         if code:
