@@ -105,7 +105,7 @@ def _epochs_done(state: TrainState) -> float:
 
 def next_batch(state: TrainState) -> tuple[Tensor, Tensor]:
     """The next augmented uint8 pictures and their labels. `position` returns to 0 when a pass is over."""
-    if state.position == 0:
+    if state.position == 0 or state.permutation is None:
         order = torch.randperm(len(state.images), generator=state.generators["order"])
         state.permutation = order.to(state.images.device)  # once a pass, so that no step copies anything there
     batch = state.permutation[state.position : state.position + state.plan.recipe.batch_size]
