@@ -106,7 +106,6 @@ TEMPLATES: dict[str, str] = {
     "the Hub takes no such name or file": "Hub 不接受这样的名称或文件",
     "it is there already, and everybody can see it; take another name": "它已经存在，而且人人可见；请换一个名称",
     # checkpoints
-    "budget": "budget",
     "my pictures": "我的图片",
     "its weights are not those of {1}, but of {2}": "它的权重不是 {1} 的，而是 {2} 的",
     "it is {1}, but it does not say what it was trained on; name the data set": "它是 {1}，但没有说明是用什么数据训练的；请指定数据集",
@@ -170,6 +169,9 @@ TEMPLATES: dict[str, str] = {
     "Try again, or train on the small set of Fashion-MNIST that ships with the lab.": "请重试，或用实验室自带的 Fashion-MNIST 小数据集训练。",
     "Try again, or train on Fashion-MNIST, which is on this machine.": "请重试，或用这台机器上已有的 Fashion-MNIST 训练。",
     "Try again, or train on the small set that ships with the lab.": "请重试，或用实验室自带的小数据集训练。",
+    "CIFAR-10 (JPEG)": "CIFAR-10（JPEG）",
+    "it does not come with the lab": "它不随实验室提供",
+    "Put it there as {1}, or give it with --data.": "请把它放在 {1}，或用 --data 给出。",
     "The data set": "数据集",
     "the checkpoint does not name it": "检查点没有写明是哪一个",
     "the lab cannot fetch it, its pictures are not public": "它的图片不公开，实验室无法下载",
@@ -304,6 +306,7 @@ TEMPLATES: dict[str, str] = {
     "it is waiting or being trained; stop it first": "它在等待或训练中；请先停止它",
     # what is told while one waits
     "training": "训练中",
+    "waiting for a GPU of Hugging Face's": "正在等待 Hugging Face 的 GPU",
     "loading the data": "正在载入数据",
     "preparing": "正在准备",
     "testing": "正在测试",
