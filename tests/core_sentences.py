@@ -20,9 +20,10 @@ from resnet_demo import errors
 ROOT = Path(errors.__file__).parent
 OUTSIDE = ("ui/strings", "lessons", "cli.py", "options.py", "__main__.py", "ui/links.py", "ui/api.py")
 NAMES_ONLY = {"option", "name", "run", "id", "code", "log", "step", "lr", "length", "batch_size", "half"}
-TELLING = {"progress", "_progress", "tell", "_doing"}  # their first argument is read by whoever waits
+TELLING = {"progress", "_progress", "tell", "_doing", "_bar"}  # their first argument is read by whoever waits
 TOLD = ("availability", "device_label", "_notes")  # what they return is shown as it is
 TOLD_CONSTANTS = ("LICENCE",)
+SOURCED = ("Recipe", "ResNetSpec", "replace")  # where one of them is from is shown beside it
 NOT_WORDS = {"own_name", "EXAMPLE", "OWN", "NORMALISATIONS"}  # names, whatever the language
 NAMES = {"imagenet", "ImageNet", "none"}
 
@@ -86,6 +87,12 @@ class Source:
         yield from ((place, word.value) for place, call in self.calls["__init__"] for word in call.keywords)
         for name in sorted(TELLING):
             yield from ((place, call.args[0]) for place, call in self.calls[name] if call.args)
+        for place, call in self.calls["partial"]:
+            if _name(call.args[0]) == "_tell":
+                yield place, call.args[2]
+        for name in SOURCED:
+            for place, call in self.calls[name]:
+                yield from ((place, word.value) for word in call.keywords if word.arg == "source")
         for name in TOLD_CONSTANTS:
             yield from (
                 (Place(module), value) for module, tree in self.trees.items() for value in _assigned(name, tree)
