@@ -321,9 +321,9 @@ TEMPLATES: dict[str, str] = {
     # where recipes and networks are from
     "the lab's default: one cycle over the time or the steps asked for": "实验室的默认方案：在所要求的时间或步数内走完一个单周期",
     "the lab's quickest way to a trained network, made for resnet9-slim": "实验室得到训练好的网络的最快方法，为 resnet9-slim 而定",
-    "the d2l notebook on Fashion-MNIST at 224x224": "d2l 的笔记本，Fashion-MNIST，224×224 像素",
-    "the d2l notebook on Fashion-MNIST at 96x96": "d2l 的笔记本，Fashion-MNIST，96×96 像素",
-    "the CIFAR-10 notebook at 96x96": "CIFAR-10 的笔记本，96×96 像素",
+    "the d2l notebook on Fashion-MNIST at 224x224": "Fashion-MNIST，224×224 像素，出自 d2l 的笔记本",
+    "the d2l notebook on Fashion-MNIST at 96x96": "Fashion-MNIST，96×96 像素，出自 d2l 的笔记本",
+    "the CIFAR-10 notebook at 96x96": "CIFAR-10，96×96 像素，出自 CIFAR-10 的笔记本",
     "the CIFAR-10 notebook with ResNet-34; its batch size is not given: 128 is a choice": "CIFAR-10 的笔记本，用 ResNet-34；其中没有给出批量大小，128 是这里选的",
     "He et al. 2015, section 4.2": "He 等，2015，4.2 节",
     "put together here": "在这里自己搭的",
