@@ -12,12 +12,14 @@
     |   |-- ClassesDiffer           a checkpoint and a data set that share no label order
     |   |-- RunRefused              a run that cannot start, go on or be touched by this person
     |   |-- LineFull, AlreadyInLine the line of waiting runs has no place for this one
+    |   |-- LabFull                 all the room for runs is taken
     |   `-- NotAllowed              somebody else's run
     `-- Failure                     the request was fine, the world was not (exit code 1)
         |-- DataUnavailable         a data set that is neither here nor to be had
         |-- DownloadFailed          a transfer that failed, stalled, was cut off or came out wrong
         |-- PublishFailed           a checkpoint that the Hugging Face Hub did not take
         |-- DiskFull                nothing was torn, but nothing more can be written
+        |-- GpuRefused              a GPU that is lent for a while was not: QuotaGone for today
         |-- OutOfMemory             names the batch size and offers half
         |-- Diverged                the loss is not a number any more
         |-- WorkerDied              a training process that ended without saying why
@@ -29,6 +31,7 @@ template in another language, filled with the same `fields`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -42,7 +45,7 @@ class LabError(Exception):
         self.fields = fields
         super().__init__(self.template.format(**fields))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.fields)
 
 
@@ -59,7 +62,7 @@ class UnknownName(BadRequest):
 
     template = "There is no “{name}” here. Choose one of: {known}."
 
-    def __init__(self, *, name: str, known) -> None:
+    def __init__(self, *, name: str, known: str | Iterable[str]) -> None:
         super().__init__(name=name, known=known if isinstance(known, str) else ", ".join(known) or "none yet")
 
 
@@ -127,6 +130,10 @@ class AlreadyInLine(BadRequest):
     template = "You already have a run that is waiting or training ({run}). Stop it, or wait until it has finished."
 
 
+class LabFull(BadRequest):
+    template = "The {gigabytes} GB for runs are used up here: delete a run that nobody needs, or ask the teacher."
+
+
 class NotAllowed(BadRequest):
     template = "Run {run} belongs to {owner}: only its owner or the teacher can {action} it."
 
@@ -151,6 +158,19 @@ class DiskFull(Failure):
     template = (
         "There is no room left on the disk ({path}): free some space, then start again. "
         "Nothing was lost that was already saved."
+    )
+
+
+class GpuRefused(Failure):
+    template = (
+        "Hugging Face did not lend its GPU ({why}). Train on the CPU, which costs nothing, or try again in a while."
+    )
+
+
+class QuotaGone(GpuRefused):
+    template = (
+        "The GPU time that Hugging Face gives your address for a day is used up ({why}). Train on the CPU, which costs "
+        "nothing, or come back later."
     )
 
 

@@ -33,6 +33,9 @@ class Fake:
     def prepare(self):
         pass
 
+    def needs_place(self, config):
+        return True
+
     def start(self, run, task, on_end, context):
         self.started.append((run.id, task))
         stack = ExitStack()
@@ -56,7 +59,7 @@ class Fake:
         stack.close()
         on_end(run)
 
-    def close(self):
+    def close(self, patience_seconds=0.0):
         for _, stack, _ in self.held.values():
             stack.close()
 

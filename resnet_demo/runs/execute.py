@@ -17,7 +17,7 @@ import torch
 
 from ..checkpoint import open_checkpoint
 from ..datasets import load_data
-from ..device import gpu_memory
+from ..device import LENT, gpu_memory
 from ..distributed import World
 from ..errors import DiskFull, Failure, RunRefused
 from ..evaluate import Evaluation, evaluate
@@ -25,7 +25,7 @@ from ..events import CheckpointDue, RunFinished, RunResumed, RunStarted, TrainEv
 from ..imagesets import Dataset
 from ..state import TrainState, new_state
 from ..train import train
-from .config import RunConfig, versions
+from .config import RunConfig
 from .eventlog import EventWriter
 from .explain import explain
 from .keeping import add_test, keep, put_back, start_from_parent, validation_accuracy
@@ -37,13 +37,14 @@ STATE_AFTER = {"completed": "finished", "time": "finished", "steps": "finished",
 TELL_EVERY_SECONDS = 0.25
 
 
-class TestStopped(Exception):
+class StoppedWhileTesting(Exception):
     """Somebody asked for the end while the test was made."""
 
 
 def execute(
-    run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False, world: World = World()
-) -> Iterator[TrainEvent]:
+    run: Run, *, should_stop: Callable[[], bool] = lambda: False, resume: bool = False, world: World = World(),
+    data: Dataset | None = None,
+) -> Iterator[TrainEvent]:  # fmt: skip
     """Trains the run of a folder, from its beginning or from where it was left, and yields what is new in its log.
 
     Every event is in the log before it is yielded. The last one is RunFinished, with the test's accuracy and the
@@ -52,33 +53,28 @@ def execute(
 
     Raises: RunRefused if it is being trained already, has begun (without `resume`) or cannot go on (with it).
     """
-    with run.held(), closing(Execution(run, should_stop, resume, world)) as execution:
+    with run.held(), closing(Execution(run, should_stop, resume, world, data)) as execution:
         yield from execution.events()
 
 
-def execute_test(run: Run, *, should_stop: Callable[[], bool] = lambda: False) -> Iterator[TrainEvent]:
+def execute_test(
+    run: Run, *, should_stop: Callable[[], bool] = lambda: False, data: Dataset | None = None
+) -> Iterator[TrainEvent]:
     """The final test of a run that was stopped, asked for by its owner: one RunFinished, also in the log.
 
     Raises: RunRefused if there are no weights yet, or the test was made.
     """
-    with run.held(), closing(Execution(run, should_stop, True)) as execution:
+    with run.held(), closing(Execution(run, should_stop, True, data=data)) as execution:
         yield from execution.test_events()
-
-
-def test_run(run: Run, *, should_stop: Callable[[], bool] = lambda: False) -> RunFinished:
-    """What `execute_test` yields, for callers that only want the answer."""
-    *_, finished = execute_test(run, should_stop=should_stop)
-    return finished
-
-
-test_run.__test__ = False  # a name that pytest must not take for a test
-TestStopped.__test__ = False
 
 
 class Execution:
     """One process's hold on a run: its open log, its status and, once loaded, its data and state."""
 
-    def __init__(self, run: Run, should_stop: Callable[[], bool], resume: bool, world: World = World()) -> None:
+    def __init__(
+        self, run: Run, should_stop: Callable[[], bool], resume: bool, world: World = World(),
+        data: Dataset | None = None,
+    ) -> None:  # fmt: skip
         self.run, self.resume, self.world = run, resume, world
         self.config: RunConfig = run.config
         self.before = run.status()
@@ -89,7 +85,7 @@ class Execution:
         self.told = 0.0
         self.threads = torch.get_num_threads()
         self.validation: Validation | None = None
-        self.data: Dataset | None = None
+        self.data = data
         self.state: TrainState | None = None
         run.sweep()
         self.log = EventWriter(run.log.path)
@@ -104,11 +100,12 @@ class Execution:
         yield from self._guarded(self._training())
 
     def test_events(self) -> Iterator[TrainEvent]:
-        if self.run.checkpoint() is None:
+        path = self.run.checkpoint()
+        if path is None:
             raise RunRefused(run=self.run.id, action="be tested", why="it has no weights yet")
         if self.before.test_accuracy is not None:
             raise RunRefused(run=self.run.id, action="be tested", why="its test was made")
-        yield from self._guarded(self._testing())
+        yield from self._guarded(self._testing(path))
 
     def _check_start(self) -> None:
         if not self.resume and self.log.has_started:
@@ -149,10 +146,12 @@ class Execution:
 
     def _take_note(self, event: TrainEvent) -> None:
         if isinstance(event, Validation):
+            assert self.state is not None
             self.validation = event
             if taken := gpu_memory(self.state.plan.compute.device):
                 self._tell(replace(self.status, gpu_memory=taken))
         elif isinstance(event, CheckpointDue):
+            assert self.state is not None and self.data is not None
             self.log.sync()  # what is resumed from here must find all its events in the log
             keep(self.run, self.data, self.state, event, self.validation)
             self.run.history()  # keeps the index of a long log up to date
@@ -165,13 +164,14 @@ class Execution:
             f"{'going on with' if self.resume else 'starting'} {config.spec.name} on {config.data}, pid {os.getpid()}"
         )
         self._doing("loading the data")
-        self.data = load_data(config.data, side=config.recipe.resize or DEFAULT_SIDE, progress=self._doing)
+        self.data = self.data or load_data(config.data, side=config.recipe.resize or DEFAULT_SIDE, progress=self._doing)
         self._doing("preparing")
         plan = make_plan(config, self.data, self.world)
         if config.compute != plan.compute.as_dict():
-            self.config = replace(self.run.config, compute=plan.compute.as_dict(), versions=versions())
+            trained = replace(plan.recipe, resize=config.recipe.resize)
+            self.config = self.run.config.settled(trained, plan.compute.as_dict())
             self.run.write_config(self.config)
-        if plan.compute.device == "cpu":
+        if plan.compute.device == "cpu" and not os.environ.get(LENT):  # what was forked has one thread
             torch.set_num_threads(plan.compute.threads)
         self.world.hand_out(self.config)
         self.state = new_state(plan, self.data, self.world)
@@ -191,33 +191,34 @@ class Execution:
         if STATE_AFTER.get(event.stop_reason) != "finished":
             return event
         try:
-            return replace(event, test_accuracy=self._test().accuracy)
-        except TestStopped:
+            return replace(event, test_accuracy=self._test(path).accuracy)
+        except StoppedWhileTesting:
             return event
         except Exception as error:
             self.run.note(traceback.format_exc())
             sentence, _ = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
             return replace(event, message=str(sentence))
 
-    def _test(self) -> Evaluation:
-        checkpoint = on_device(open_checkpoint(self.run.checkpoint()))
+    def _test(self, path: Path) -> Evaluation:
+        assert self.data is not None
+        checkpoint = on_device(open_checkpoint(path))
         evaluation = evaluate(checkpoint, self.data.test, progress=self._testing_share)
         add_test(checkpoint, evaluation)
         return evaluation
 
     def _testing_share(self, share: float) -> None:
         if self.should_stop():
-            raise TestStopped
+            raise StoppedWhileTesting
         self._doing("testing", share)
 
-    def _testing(self) -> Iterator[TrainEvent]:
+    def _testing(self, path: Path) -> Iterator[TrainEvent]:
         self._doing("loading the data")
         recipe = self.config.recipe
-        self.data = load_data(self.config.data, side=recipe.resize or DEFAULT_SIDE, progress=self._doing)
-        path, history = self.run.checkpoint(), self.run.history()
+        self.data = self.data or load_data(self.config.data, side=recipe.resize or DEFAULT_SIDE, progress=self._doing)
+        history = self.run.history()
         event = history.finished or RunFinished("stopped", history.step, seconds=history.seconds)
-        with suppress(TestStopped):
-            event = replace(event, test_accuracy=self._test().accuracy)
+        with suppress(StoppedWhileTesting):
+            event = replace(event, test_accuracy=self._test(path).accuracy)
         event = replace(event, checkpoint=str(path), validation_accuracy=validation_accuracy(path))
         self.log.add(event)
         self._end(event)
@@ -238,8 +239,8 @@ class Execution:
         """The failure in the log, in the status and as the last event; on a full disk as much as there is room for."""
         self.run.note("".join(traceback.format_exception(error)))
         sentence, reason = explain(error, batch_size=self.config.recipe.batch_size, path=str(self.run.path))
-        if not self.world.report(str(sentence), sentence.exit_code):
-            sentence = Failure(what=self.world.reported()[1])
+        if not self.world.report(str(sentence), sentence.exit_code) and (first := self.world.reported()):
+            sentence = Failure(what=first[1])
         step = self.state.step if self.state else self.run.history().step
         seconds = round(self.state.seconds, 4) if self.state else 0.0
         path = self.run.checkpoint()
@@ -266,13 +267,18 @@ class Execution:
 
 
 def perform(
-    path: str, task: str = "train", should_stop: Callable[[], bool] = lambda: False, world: World = World()
+    path: str,
+    task: str = "train",
+    should_stop: Callable[[], bool] = lambda: False,
+    world: World = World(),
+    data: Dataset | None = None,
 ) -> Iterator[TrainEvent]:
-    """What a run's folder waits for: `train`, `resume` or `test`. Plain arguments, for other processes to be given.
+    """What a run's folder waits for: `train`, `resume` or `test`. Plain arguments, for other processes to be given;
+    `data` are its pictures where they are loaded already.
 
     Raises: RunRefused.
     """
     run = Run(Path(path))
     if task == "test":
-        return execute_test(run, should_stop=should_stop)
-    return execute(run, should_stop=should_stop, resume=task == "resume", world=world)
+        return execute_test(run, should_stop=should_stop, data=data)
+    return execute(run, should_stop=should_stop, resume=task == "resume", world=world, data=data)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..errors import LabError
+from .config import RunConfig
 from .process import OnEnd, Worker, environment_for, report_failure
 from .store import Run
 
@@ -16,10 +19,14 @@ class Executor(Protocol):
     """Carries runs to their end. `on_end` is called once for each run started, from any thread, when nobody trains it
     any more; the run's status then says how it ended. At most `slots` runs are given to it at a time."""
 
-    slots: int
+    @property
+    def slots(self) -> int: ...
 
     def prepare(self) -> None:
         """Gets ready for a run that may come."""
+
+    def needs_place(self, config: RunConfig) -> bool:
+        """Whether such a run takes one of the slots; what does not begins at once."""
 
     def start(self, run: Run, task: str, on_end: OnEnd, context: contextvars.Context) -> None:
         """Begins with `task` (train, resume or test) and returns at once. `context` is that of the request."""
@@ -30,8 +37,8 @@ class Executor(Protocol):
     def kill(self, run: Run) -> None:
         """Ends it now; what it saved last stays."""
 
-    def close(self) -> None:
-        """Ends everything, as the server does."""
+    def close(self, patience_seconds: float = 0.0) -> None:
+        """Ends everything, as the server does. With patience, runs are asked to save and end before they are ended."""
 
 
 class ProcessExecutor:
@@ -57,11 +64,14 @@ class ProcessExecutor:
         self._spares: dict[str, Worker] = {}
         self._busy: dict[str, tuple[tuple[str, ...], Worker]] = {}
         self._timer: threading.Timer | None = None
-        self._is_closed = False
+        self._is_closing = self._is_closed = False
 
     @property
     def slots(self) -> int:
         return len(self.devices)
+
+    def needs_place(self, config: RunConfig) -> bool:
+        return True
 
     def prepare(self) -> None:
         with self._lock:
@@ -75,7 +85,7 @@ class ProcessExecutor:
         with self._lock:
             for device in self.devices:
                 spare = self._spares.get(device)
-                if not self._is_closed and (spare is None or spare.is_over):
+                if not self._is_closing and (spare is None or spare.is_over):
                     self._spares[device] = self._worker(device)
 
     def _worker(self, device: str) -> Worker:
@@ -126,14 +136,20 @@ class ProcessExecutor:
     def _worker_of(self, run: Run) -> Worker | None:
         return self._busy.get(run.id, ((), None))[1]
 
-    def close(self) -> None:
+    def close(self, patience_seconds: float = 0.0) -> None:
         with self._lock:
-            self._is_closed = True
-            workers = [*(worker for _, worker in self._busy.values()), *self._spares.values()]
+            self._is_closing = True
+            busy, spares = [worker for _, worker in self._busy.values()], list(self._spares.values())
             self._spares = {}
             if self._timer:
                 self._timer.cancel()
-        for worker in workers:
+        if patience_seconds:
+            for worker in busy:
+                worker.send({"stop": True})
+        _await_all(lambda: not self._busy, patience_seconds)
+        with self._lock:
+            self._is_closed = True
+        for worker in [*busy, *spares]:
             worker.was_killed = True
             worker.end()
 
@@ -142,36 +158,50 @@ class GeneratorExecutor:
     """Runs as a generator iterated in a thread of this process: on ZeroGPU `spaces.GPU(...)(perform)`.
 
     `perform(path, task)` writes the run's folder from wherever its body is executed, and looks for the stop that this
-    asks for in that folder. The request's context goes along: ZeroGPU charges its visitor.
+    asks for in that folder. The request's context goes along: ZeroGPU charges its visitor. `explain` knows failures of
+    its own; where it gives None and has said in the run's status what became of it, nothing is added.
     """
 
     slots = 1
 
-    def __init__(self, perform: Callable[[str, str], Iterable[Any]], grace_seconds: float = 10.0) -> None:
-        self.perform = perform
+    def __init__(
+        self,
+        perform: Callable[[str, str], Iterable[Any]],
+        grace_seconds: float = 10.0,
+        explain: Callable[[Run, Exception], LabError | None] = lambda run, error: None,
+    ) -> None:
+        self.perform, self.explain = perform, explain
         self.grace_seconds = grace_seconds
         self._to_close: set[str] = set()
+        self._going: dict[str, Run] = {}
+
+    def needs_place(self, config: RunConfig) -> bool:
+        return True
 
     def prepare(self) -> None:
         return None
 
     def start(self, run: Run, task: str, on_end: OnEnd, context: contextvars.Context) -> None:
+        self._going[run.id] = run
         arguments = (self._consume, run, task, on_end)
         threading.Thread(target=context.run, args=arguments, name=f"run-{run.id}", daemon=True).start()
 
     def _consume(self, run: Run, task: str, on_end: OnEnd) -> None:
-        events = None
+        events: Iterable[Any] = ()
         try:
-            events = iter(self.perform(str(run.path.absolute()), task))
+            events = self.perform(str(run.path.absolute()), task)
             for _ in events:
                 if run.id in self._to_close:
                     break
         except Exception as error:
-            report_failure(run, error)
+            told = self.explain(run, error)
+            if told is not None or run.status().is_active:
+                report_failure(run, told or error)
         finally:
             if hasattr(events, "close"):
                 events.close()
             self._to_close.discard(run.id)
+            self._going.pop(run.id, None)
             on_end(run)
 
     def stop(self, run: Run) -> None:
@@ -185,5 +215,14 @@ class GeneratorExecutor:
         if run.is_stopping:
             self._to_close.add(run.id)
 
-    def close(self) -> None:
-        return None
+    def close(self, patience_seconds: float = 0.0) -> None:
+        if patience_seconds:
+            for run in list(self._going.values()):
+                run.request_stop()
+        _await_all(lambda: not self._going, patience_seconds)
+
+
+def _await_all(is_done: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done() and time.monotonic() < deadline:
+        time.sleep(0.02)

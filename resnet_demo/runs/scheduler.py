@@ -12,7 +12,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from ..errors import RunRefused
+from ..errors import LabFull, RunRefused
 from ..recipes import Length
 from . import lock
 from .classroom import Limits
@@ -61,6 +61,7 @@ class Scheduler:
         self._training: dict[str, Run] = {}
         self._contexts: dict[str, contextvars.Context] = {}
         self.estimates = Estimates(store)
+        self._asked_to_stop: set[str] = set()
         self._next_ticket = 1
         self._held = ExitStack()
         self._is_closed = False
@@ -80,6 +81,9 @@ class Scheduler:
         interrupted = [run for run in runs if run.settle()]
         with self._lock:
             waiting = [run for run in runs if run.status().state == "queued"]
+            for run in [run for run in waiting if not self.executor.needs_place(run.config)]:
+                waiting.remove(run)  # whoever pays for it has to ask again
+                run.set_status(replace(run.status(), state="interrupted", reason="killed", ticket=None, doing=""))
             self._line = sorted(waiting, key=lambda run: (run.status().ticket or 0, run.id))
             self._next_ticket = 1 + max((run.status().ticket or 0 for run in runs), default=0)
             self._advance()
@@ -92,14 +96,15 @@ class Scheduler:
         With `join`, a waiting or running run that asks for the very same training is given instead. The limits do not
         hold for the teacher.
 
-        Raises: LineFull, AlreadyInLine, InvalidOption if it is longer than this lab allows, DiskFull.
+        Raises: LineFull, AlreadyInLine, InvalidOption if it is longer than this lab allows, LabFull, DiskFull.
         """
         with self._lock:
             if join and (same := self._same(config)):
                 return same
             if not self.is_teacher(token):
-                self.limits.check_length(self.estimates.training_seconds(config))
+                self._check_length(config)
                 self._check_room(config.owner)
+            self._make_room()
             return self._enqueue(self.store.create(config), "train")
 
     def give_more_time(self, run_id: str, length: Length, by: Owner = Owner(), token: str | None = None) -> Run:
@@ -153,6 +158,7 @@ class Scheduler:
                 self._line.remove(run)
                 run.set_status(replace(run.status(), state="stopped", reason="left the line", ticket=None))
             elif run.id in self._training or run.status().state == "running":
+                self._asked_to_stop.add(run.id)
                 run.request_stop()
                 self.executor.stop(run)
                 self._be_patient_with(run)
@@ -217,17 +223,47 @@ class Scheduler:
     def _waits(self) -> tuple[list[Run], list[Run], list[float | None]]:
         with self._lock:
             training, waiting = list(self._training.values()), list(self._line)
-        return training, waiting, self.estimates.waits(training, waiting, self.slots)
+        in_place = [run for run in training if self.executor.needs_place(run.config)]
+        return training, waiting, self.estimates.waits(in_place, waiting, self.slots)
 
-    def close(self) -> None:
-        """Ends all training, as the end of the server does; runs in hand are interrupted, the line stays on disk."""
+    @property
+    def load(self) -> tuple[int, int]:
+        """(runs that train, runs that wait), told without waiting for anything."""
+        return len(self._training), len(self._line)
+
+    def close(self, patience_seconds: float = 0.0) -> None:
+        """Ends all training, as the end of the server does; the line stays on disk.
+
+        With patience the runs in training are asked to save and end, and go on when the lab opens again; those that
+        take longer go on from where they last saved. Without it they are interrupted.
+        """
         with self._lock:
             self._is_closed = True
-        self.executor.close()
+            going = list(self._training.values())
+        self.executor.close(patience_seconds)
+        if patience_seconds:
+            for run in going:
+                self._put_back(run)
         self._held.close()
+
+    def _put_back(self, run: Run) -> None:
+        """A run that the end of the server cut short stands at the head of the line of the next one."""
+        status = run.status()
+        was_cut = status.state in ("stopped", "interrupted", "running") and run.id not in self._asked_to_stop
+        lacks_test = status.state == "finished" and status.test_accuracy is None and run.checkpoint() is not None
+        if (was_cut or lacks_test) and self.executor.needs_place(run.config):
+            task = "test" if lacks_test or status.task == "test" else "resume"
+            run.forget_stop()
+            run.set_status(Status("queued", ticket=0, task=task, best_accuracy=status.best_accuracy))
 
     def _allowed(self, run_id: str, by: Owner, token: str | None, action: str) -> Run:
         return self.rights.check(self.store.get(run_id), by, token, action)
+
+    def _check_length(self, config: RunConfig) -> None:
+        if self.executor.needs_place(config):
+            self.limits.check_length(self.estimates.training_seconds(config))
+        else:
+            self.limits.check_lent(config.length.seconds)
 
     def _check_room(self, owner: Owner) -> None:
         self.limits.check_room([run.id for run in self.active_of(owner)], len(self._line))
@@ -238,9 +274,13 @@ class Scheduler:
 
     def _enqueue(self, run: Run, task: str) -> Run:
         run.forget_stop()
+        self._asked_to_stop.discard(run.id)
         before = run.status()
         run.set_status(Status("queued", ticket=self._next_ticket, task=task, best_accuracy=before.best_accuracy))
         self._next_ticket += 1
+        if not self.executor.needs_place(run.config):
+            self._begin(run, contextvars.copy_context())
+            return run
         self._contexts[run.id] = contextvars.copy_context()
         self._line.append(run)
         self._advance()
@@ -250,16 +290,19 @@ class Scheduler:
         """Starts as many of the line as there is room for. Nobody overtakes a run that waits for several devices."""
         while self._line and self._has_room(self._line[0]) and not self._is_closed:
             run = self._line.pop(0)
-            self._training[run.id] = run
-            context = self._contexts.pop(run.id, None) or contextvars.copy_context()
-            try:
-                self.executor.start(run, run.status().task, self._ended, context)
-            except Exception as error:
-                self._training.pop(run.id)
-                report_failure(run, error)
+            self._begin(run, self._contexts.pop(run.id, contextvars.copy_context()))
+
+    def _begin(self, run: Run, context: contextvars.Context) -> None:
+        self._training[run.id] = run
+        try:
+            self.executor.start(run, run.status().task, self._ended, context)
+        except Exception as error:
+            self._training.pop(run.id)
+            report_failure(run, error)
 
     def _has_room(self, run: Run) -> bool:
-        taken = sum(other.config.slots_of(self.slots) for other in self._training.values())
+        going = (other.config for other in self._training.values())
+        taken = sum(config.slots_of(self.slots) for config in going if self.executor.needs_place(config))
         return taken + run.config.slots_of(self.slots) <= self.slots
 
     def _ended(self, run: Run) -> None:
@@ -268,6 +311,15 @@ class Scheduler:
             self.estimates.learn(run)
             self._advance()
             self._tidy()
+
+    def _make_room(self) -> None:
+        """Raises: LabFull if there is no room for another run, even without those that are kept for nobody."""
+        runs = self.store.runs()
+        try:
+            self.keeping.check_room(runs)
+        except LabFull:
+            self._tidy()
+            self.keeping.check_room(self.store.runs())
 
     def _tidy(self) -> None:
         """Removes runs that this lab does not keep any longer; what stands in the way of that stops nothing else."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import RunRefused, UnknownRun
+from ..errors import LabFull, RunRefused, UnknownRun
 from .folder import Run
 from .store import RunStore
 
@@ -22,7 +22,8 @@ class Keeping:
     """Keeps the `newest` runs, `gigabytes` of them at most (None: no limit).
 
     Never removed are runs that wait, are trained or are needed by one that does, and, with `spares_own`, runs with a
-    name of their own and the newest run of each person; they count towards both limits all the same.
+    name of their own and the newest run of each person; they count towards both limits all the same. When only those
+    are left and `gigabytes` are used up, no new run begins.
     """
 
     newest: int | None = 200
@@ -40,6 +41,11 @@ class Keeping:
                 continue
             gone.append(run)
         return gone[::-1]
+
+    def check_room(self, runs: Iterable[Run]) -> None:
+        """Raises: LabFull if `runs` take all the room there is for them."""
+        if self.gigabytes is not None and sum(size_of(run.path) for run in runs) >= self.gigabytes * GIGABYTE:
+            raise LabFull(gigabytes=f"{self.gigabytes:g}")
 
     def _is_within(self, count: int, size: float) -> bool:
         is_few = self.newest is None or count <= self.newest

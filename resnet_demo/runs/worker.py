@@ -32,6 +32,9 @@ def main() -> None:
     lower_priority()
     commands: queue.Queue[dict[str, Any]] = queue.Queue()
     stop = threading.Event()
+    has_run = threading.Event()
+    # The system ends the server's whole group: a run in hand is saved first.
+    signal.signal(signal.SIGTERM, lambda *_: stop.set() if has_run.is_set() else os._exit(0))
     threading.Thread(target=_listen, args=(commands, stop), daemon=True).start()
     from . import execute  # noqa: F401  (torch and all that a run needs, ahead of time)
 
@@ -39,6 +42,7 @@ def main() -> None:
         _preload(arguments.preload)
     print("ready", flush=True)
     command = commands.get()
+    has_run.set()
     _write_to(Path(command["run"]) / "log.txt")
     code = _carry_out(command["run"], command.get("task", "train"), command.get("gpus", 1), stop)
     sys.stdout.flush()
@@ -88,7 +92,7 @@ def _listen(commands: queue.Queue[dict[str, Any]], stop: threading.Event) -> Non
 
 def lower_priority() -> None:
     """Below the page's priority, so that a page on the same cores stays quick."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         import ctypes
 
         kernel = ctypes.windll.kernel32
