@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from . import imagenet
+from .catalogue import DATASETS, find_spec
 from .checkpoint import HUB, Checkpoint, find_checkpoint, has_card, open_checkpoint, save_checkpoint
-from .datasets import DATASETS, find_spec
 from .errors import CheckpointRefused, InvalidOption
 from .foreign import Recognised, candidates, recognise
 from .imagesets import Progress

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import sources
+from .catalogue import DATASETS, DatasetSpec, find_spec
 from .errors import ArchiveRefused, DataUnavailable, UnknownDataset
 from .fetch import offline
 from .home import data_dir
@@ -29,72 +30,6 @@ __all__ = [
 ]
 
 KEPT = 2  # data sets that stay in memory: the largest named one is 184 MB
-FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DIGITS = tuple("0123456789")
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """What one data set is. `shape` is (C, H, W) of a picture; `train` and `test` count pictures."""
-
-    name: str
-    title: str
-    classes: tuple[str, ...]
-    shape: tuple[int, int, int]
-    train: int
-    test: int
-    license: str
-    source: str
-
-
-DATASETS = {
-    spec.name: spec
-    for spec in (
-        DatasetSpec(
-            "fashion-mnist",
-            "Fashion-MNIST",
-            FASHION,
-            (1, 28, 28),
-            60_000,
-            10_000,
-            license="MIT",
-            source="Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747; github.com/zalandoresearch/fashion-mnist",
-        ),
-        DatasetSpec(
-            "fashion-mnist-small",
-            "Fashion-MNIST (small)",
-            FASHION,
-            (1, 28, 28),
-            12_000,
-            2_000,
-            license="MIT",
-            source="1,200 training and 200 test pictures of each class of Fashion-MNIST, drawn with seed 0",
-        ),
-        DatasetSpec(
-            "cifar10",
-            "CIFAR-10",
-            CIFAR,
-            (3, 32, 32),
-            50_000,
-            10_000,
-            license="none stated; cite Krizhevsky 2009",
-            source="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; cs.toronto.edu/~kriz",
-        ),
-        DatasetSpec(
-            "mnist",
-            "MNIST",
-            DIGITS,
-            (1, 28, 28),
-            60_000,
-            10_000,
-            license="CC BY-SA 3.0",
-            source="LeCun, Cortes and Burges 1998; yann.lecun.com/exdb/mnist",
-        ),
-    )
-}
-
-
 # Checkpoints that ship are trained on it, but it does not ship: all of CIFAR-10 re-encoded as JPEG files of quality 75.
 CIFAR10_JPEG, CIFAR10_JPEG_TITLE = "cifar10-jpeg", "CIFAR-10 (JPEG)"
 
@@ -109,13 +44,6 @@ class Availability:
 
 def _no_progress(what: str, share: float | None) -> None:
     return None
-
-
-def find_spec(name: str) -> DatasetSpec:
-    """The entry of DATASETS.  Raises: UnknownDataset, with the names that would do."""
-    if name not in DATASETS:
-        raise UnknownDataset(name=name, known=DATASETS)
-    return DATASETS[name]
 
 
 def fallback(name: str) -> str | None:

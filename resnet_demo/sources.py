@@ -1,19 +1,14 @@
-"""Where each named data set is found or fetched, and how its files become tensors.
-
-Checksums and addresses are torchvision's (a test compares them); they are repeated here so that reading Fashion-MNIST
-does not have to import it.
-"""
+"""Where each named data set is found or fetched, and how its files become tensors."""
 
 from __future__ import annotations
 
 import logging
-import os
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import fetch
+from .catalogue import CIFAR_BATCHES, DATASETS
 from .home import data_dir, write_atomically
 from .idx import DamagedFile, read_idx
 from .imagesets import Progress
@@ -27,73 +22,7 @@ log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent / "assets"
 SMALL = ASSETS / "fashion-mnist-small.npz"
-CIFAR_BATCHES = tuple(f"data_batch_{n}" for n in range(1, 6)) + ("test_batch", "batches.meta")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """`folder` inside data/ is where torchvision looks; `files` are (name, md5, bytes) under `url`."""
-
-    title: str
-    folder: str
-    url: str
-    mirror_variable: str
-    files: tuple[tuple[str, str, int], ...]
-    holds: tuple[str, ...]  # what must be in `folder` before it can be read; a name may also stand there as name.gz
-    packaged: Path | None = None
-
-    @property
-    def size_mb(self) -> int:
-        return round(sum(size for _, _, size in self.files) / 1e6)
-
-    @property
-    def base_url(self) -> str:
-        return (os.environ.get(self.mirror_variable) or self.url).rstrip("/") + "/"
-
-
-IDX_NAMES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
-ORIGINS = {
-    "fashion-mnist": Origin(
-        title="Fashion-MNIST",
-        folder="FashionMNIST/raw",
-        url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-        mirror_variable="RESNET_DEMO_FASHION_MNIST_URL",
-        files=(
-            ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26421880),
-            ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe", 29515),
-            ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79", 4422102),
-            ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310", 5148),
-        ),
-        holds=IDX_NAMES,
-        packaged=Path("/usr/share/datasets/fashion-mnist"),
-    ),
-    "mnist": Origin(
-        title="MNIST",
-        folder="MNIST/raw",
-        url="https://ossci-datasets.s3.amazonaws.com/mnist/",
-        mirror_variable="RESNET_DEMO_MNIST_URL",
-        files=(
-            ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873", 9912422),
-            ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432", 28881),
-            ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3", 1648877),
-            ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c", 4542),
-        ),
-        holds=IDX_NAMES,
-    ),
-    "cifar10": Origin(
-        title="CIFAR-10",
-        folder="cifar-10-batches-py",
-        url="https://www.cs.toronto.edu/~kriz/",
-        mirror_variable="RESNET_DEMO_CIFAR10_URL",
-        files=(("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170498071),),
-        holds=CIFAR_BATCHES,
-    ),
-}
+ORIGINS = {spec.name: spec.origin for spec in DATASETS.values() if spec.origin is not None}
 
 
 def find(name: str, root: Path | None = None) -> list[Path]:
@@ -114,8 +43,12 @@ def load(name: str, root: Path | None, progress: Progress, instead: str) -> Spli
     """
     if name == "fashion-mnist-small":
         return read_small()
-    read = read_cifar10 if name == "cifar10" else read_mnist_like
-    progress(f"reading {ORIGINS[name].title}", None)
+    spec = DATASETS[name]
+
+    def read(folder: Path) -> Splits:
+        return read_cifar10(folder) if name == "cifar10" else read_mnist_like(folder, spec.train, spec.test)
+
+    progress(f"reading {spec.title}", None)
     for folder in find(name, root):
         try:
             return read(folder)
@@ -124,7 +57,7 @@ def load(name: str, root: Path | None, progress: Progress, instead: str) -> Spli
     return read(_download(name, data_dir(root), progress, instead))
 
 
-def read_mnist_like(folder: Path) -> Splits:
+def read_mnist_like(folder: Path, train: int = 60_000, test: int = 10_000) -> Splits:
     """Both splits from a folder of four IDX files, plain or .gz.  Raises: DamagedFile."""
 
     def split(prefix: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -134,7 +67,7 @@ def read_mnist_like(folder: Path) -> Splits:
             raise DamagedFile(f"{folder} has labels above 9")
         return images.unsqueeze(1), labels.long()
 
-    return split("train", 60_000), split("t10k", 10_000)
+    return split("train", train), split("t10k", test)
 
 
 def _first_good(folder: Path, name: str, shape: tuple[int, ...]) -> torch.Tensor:
@@ -181,7 +114,7 @@ def _download(name: str, data: Path, progress: Progress, instead: str) -> Path:
     into = data if name == "cifar10" else data / origin.folder
     fetch.download_all(
         [fetch.Job(origin.base_url + file, into / file, md5, size) for file, md5, size in origin.files],
-        what=origin.title,
+        what=DATASETS[name].title,
         instead=instead,
         progress=progress,
     )

@@ -100,7 +100,7 @@ def run_config(
 
     Raises: UnknownModel, UnknownDataset, UnknownRecipe, InvalidOption.
     """
-    from .datasets import find_spec
+    from .catalogue import find_spec
 
     chosen = find_recipe(recipe)
     if augment is not None:

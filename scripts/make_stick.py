@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from resnet_demo import sources  # noqa: E402
+from resnet_demo.catalogue import DATASETS  # noqa: E402
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TORCH = ("torch", "torchvision")
@@ -159,13 +160,13 @@ def copy_data(name: str, into: Path) -> None:
     origin, folders = sources.ORIGINS[name], sources.find(name)
     if not folders:
         raise Refused(
-            f"{origin.title} is not on this machine; let the lab fetch it first: python -m resnet_demo train "
+            f"{DATASETS[name].title} is not on this machine; let the lab fetch it first: python -m resnet_demo train "
             f"--dataset {name} --max-steps 1 (or take the small set that is part of the lab: --data)"
         )
     for held in origin.holds:
         found = next(path for path in (folders[0] / f"{held}.gz", folders[0] / held) if path.is_file())
         copy(found, into / origin.folder / found.name)
-    say(f"{origin.title} from {folders[0]}")
+    say(f"{DATASETS[name].title} from {folders[0]}")
 
 
 def copy(source: Path, target: Path) -> None:

@@ -24,6 +24,7 @@ LAYERS = (
         "fetch",
         "idx",
         "imagesets",
+        "catalogue",
         "imagenet",
         "pictures",
         "framing",
@@ -63,7 +64,7 @@ LAYERS = (
     {"ui"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-LIGHT = ("errors", "specs", "recipes", "events", "home", "datasets", "cli", "verbs")
+LIGHT = ("errors", "specs", "recipes", "events", "home", "catalogue", "datasets", "cli", "verbs")
 
 
 def modules() -> list[Path]:

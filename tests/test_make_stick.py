@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from resnet_demo import sources
+from resnet_demo import catalogue
 from scripts import make_stick
 from scripts.make_stick import MACHINES, check, main, parse_arguments, sha256
 
@@ -23,7 +23,7 @@ def data(tmp_path, monkeypatch):
     """A home with files where Fashion-MNIST's would be."""
     folder = tmp_path / "home" / "data" / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
-    for name in sources.IDX_NAMES:
+    for name in catalogue.IDX_NAMES:
         (folder / f"{name}.gz").write_bytes(name.encode())
     monkeypatch.setenv("RESNET_DEMO_HOME", str(tmp_path / "home"))
     return folder

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from resnet_demo import datasets, fetch, sources
+from resnet_demo import catalogue, datasets, fetch, sources
 from resnet_demo.datasets import availability, fallback, load_dataset
 from resnet_demo.errors import DataUnavailable, DownloadFailed, UnknownDataset
 from resnet_demo.idx import DamagedFile, read_idx
@@ -204,10 +204,10 @@ def test_without_another_set_the_sentence_offers_what_is_here():
 
 def cifar_archive() -> tuple[bytes, dict[str, bytes]]:
     files = {}
-    for number, name in enumerate(sources.CIFAR_BATCHES[:-1]):
+    for number, name in enumerate(catalogue.CIFAR_BATCHES[:-1]):
         pixels = np.full((10, 3072), number, dtype=np.uint8)
         files[name] = pickle.dumps({"data": pixels, "labels": [(number + n) % 10 for n in range(10)]})
-    files["batches.meta"] = pickle.dumps({"label_names": list(datasets.CIFAR)})
+    files["batches.meta"] = pickle.dumps({"label_names": list(catalogue.CIFAR)})
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in {**files, "../../escaped": b"x"}.items():
@@ -224,7 +224,7 @@ def cifar(monkeypatch):
 
     packed, files = cifar_archive()
     sums = {name: hashlib.md5(content).hexdigest() for name, content in files.items()}
-    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name in sources.CIFAR_BATCHES[:5]])
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name in catalogue.CIFAR_BATCHES[:5]])
     monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
 
@@ -243,7 +243,7 @@ def test_cifar10_is_fetched_unpacked_and_read(cifar, tmp_path):
     files = [
         path.relative_to(tmp_path / "home").as_posix() for path in (tmp_path / "home").rglob("*") if path.is_file()
     ]
-    assert sorted(files) == sorted(f"data/cifar-10-batches-py/{name}" for name in sources.CIFAR_BATCHES)
+    assert sorted(files) == sorted(f"data/cifar-10-batches-py/{name}" for name in catalogue.CIFAR_BATCHES)
     assert not list(tmp_path.rglob("escaped"))
     assert availability("cifar10").available
 

@@ -1,6 +1,7 @@
 """The lessons' prose: one Markdown file a lesson and language, with figures filled in and claims kept or left out.
 
-A paragraph that begins with `?name:` stands only where the figure of that name is true, `?!name:` only where it is not.
+A paragraph that begins with `?name:` stands only where the figure of that name is true, `?!name:` only where it is not;
+in a paragraph that stands, so does what follows a line that begins with one, up to the next such line.
 `{name}` and `{name:.3f}` are figures, written as `str.format` writes them.
 """
 
@@ -12,8 +13,10 @@ from typing import Any
 
 from .table import HERE
 
-KEYS = ("1", "2", "3", "4", "5", "6", "7", "teacher")
+# The files' names up to the first hyphen: the lessons by their numbers, then what is for teachers.
+KEYS = tuple(sorted((path.stem.split("-")[0] for path in (HERE / "en").glob("*.md")), key=lambda key: (len(key), key)))
 _CLAIM = re.compile(r"\?(!?)(\w+):\s*")
+_LATER = re.compile(r"\n(?=\?!?\w+:)")
 _LINK = re.compile(r"\[([^\]]*)\]\((\?[^)\s]*)\)")
 
 
@@ -32,18 +35,24 @@ def title(key: str, lang: str = "en") -> str:
 
 
 def body(key: str, figures: dict[str, Any], lang: str = "en") -> str:
-    """The Markdown under the title, with those paragraphs that hold and with their figures."""
+    """The Markdown under the title, with what holds of it and with its figures."""
     text = source(key, lang).split("\n", 1)[1]
-    kept = (_kept(paragraph, figures) for paragraph in re.split(r"\n{2,}", text.strip()))
+    glue = "" if lang == "zh" else "\n"
+    kept = (_kept(paragraph, figures, glue) for paragraph in re.split(r"\n{2,}", text.strip()))
     return "\n\n".join(paragraph for paragraph in kept if paragraph)
 
 
-def _kept(paragraph: str, figures: dict[str, Any]) -> str:
-    while claim := _CLAIM.match(paragraph):
+def _kept(paragraph: str, figures: dict[str, Any], glue: str) -> str:
+    first, *later = (_said(part, figures) for part in _LATER.split(paragraph))
+    return glue.join(part for part in (first, *later) if part) if first else ""
+
+
+def _said(part: str, figures: dict[str, Any]) -> str:
+    while claim := _CLAIM.match(part):
         if bool(figures.get(claim[2])) == bool(claim[1]):
             return ""
-        paragraph = paragraph[claim.end() :]
-    return paragraph.format_map(figures)
+        part = part[claim.end() :]
+    return part.format_map(figures)
 
 
 def links(text: str) -> list[tuple[str, str]]:
