@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,10 @@ from resnet_demo.specs import find_model  # noqa: E402
 
 NAMES = (*RECORDINGS, GRADIENTS, BLOCKS)
 MACS_PER_SECOND = 9e10  # of training, on the two cores where the lab was written
-TABLES = {GRADIENTS: recorder.record_gradients, BLOCKS: recorder.record_blocks}
+TABLES: dict[str, Callable[[recorder.Table, Callable[[recorder.Table], None], recorder.Tell], None]] = {
+    GRADIENTS: recorder.record_gradients,
+    BLOCKS: recorder.record_blocks,
+}
 
 
 def say(text: str) -> None:

@@ -78,10 +78,7 @@ def _quoted(text: str) -> str:
 
 
 PYTHON = """\
-from resnet_demo.home import runs_dir
-from resnet_demo.runs.execute import execute
-from resnet_demo.runs.store import RunStore
-from resnet_demo.verbs import run_config
+from resnet_demo import RunStore, execute, run_config, runs_dir
 
 config = run_config({arguments})
 run = RunStore(runs_dir()).create(config)
@@ -100,7 +97,7 @@ def python_code(config: RunConfig) -> str:
 def settings(config: RunConfig) -> dict[str, Any]:
     """Everything that may tell two runs apart, flat and in a fixed order: for lists of differences and for tables."""
     length, recipe = config.length, config.recipe
-    table = {"model": config.spec.name, "data": config.data_name, "recipe": recipe.name}
+    table: dict[str, Any] = {"model": config.spec.name, "data": config.data_name, "recipe": recipe.name}
     table |= {"seconds": length.seconds, "epochs": length.epochs, "steps": length.steps, "seed": config.seed}
     names = [field.name for field in fields(recipe) if field.name not in ("name", "source", "length")]
     table |= {name: getattr(recipe, name) for name in names}
