@@ -58,7 +58,7 @@ def test_there_is_something_to_see_before_a_click(visitor, expect):
     page = visitor.open()
     expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#run-view .chart.loss .y-tick").first).to_be_visible()
-    expect(page.locator("#run-view h3")).not_to_be_empty()
+    expect(page.locator("#run-view h2")).not_to_be_empty()
     expect(page.locator("#chip")).to_contain_text(re.compile("CPU|GPU|NVIDIA|MPS|Apple"), timeout=LONG)
     expect(page.locator("#train-strip img")).to_be_visible(timeout=LONG)
     for tab in TABS:
@@ -78,7 +78,7 @@ def test_what_a_link_says_is_in_hand_and_choosing_changes_the_link(visitor, expe
     page.reload(wait_until="domcontentloaded")
     expect(page.locator("#hand-bar")).to_contain_text("Plain-56")
     held = {key: value for key, value in hand(page).items() if value}
-    assert held == {"model": "plain56", "dataset": "mnist", "lang": "en"}
+    assert held == {"model": "plain56", "dataset": "mnist"}
 
 
 def test_the_link_is_copied(visitor, expect):
@@ -153,7 +153,7 @@ def test_a_run_that_failed_says_why_and_what_to_do(visitor, server, expect):
 
 def test_a_link_to_a_run_that_is_gone(visitor, expect):
     page = visitor.open("?run=20200101-000000-resnet20-dead")
-    expect(page.locator("#run-view h3")).to_have_text("This run is not here any more")
+    expect(page.locator("#run-view h2")).to_have_text("This run is not here any more")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -246,7 +246,7 @@ def test_a_class_shows_its_mistakes_first_and_surest_first(lab, pictures):
         assert sure == sorted(sure, reverse=True)
     mistakes = found.surest_mistakes()
     assert len(mistakes) == found.grades.n - found.grades.correct
-    strip = strip_for(found, {"show": "mistakes"}, "en")
+    strip = strip_for(found, {"show": "mistakes"})
     assert 'class="wrong"' in strip and 'class="right"' not in strip
 
 

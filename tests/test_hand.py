@@ -10,7 +10,7 @@ from resnet_demo.ui.hand import Hand
 
 
 def test_there_and_back():
-    hand = Hand(model="plain56", dataset="cifar10", checkpoint="20260101-1200-resnet20-ab12", run="x", lang="en")
+    hand = Hand(model="plain56", dataset="cifar10", checkpoint="20260101-1200-resnet20-ab12", run="x")
     assert Hand.of(hand.to_json()) == hand
 
 
@@ -27,7 +27,6 @@ def test_unknown_words_become_defaults_and_known_ones_stay():
         "dataset": "imagenet",
         "checkpoint": "ok",
         "run": "../../etc",
-        "lang": "tlh",
         "more": 1,
     }
     assert Hand.of(json.dumps(given)) == Hand(checkpoint="ok")

@@ -105,9 +105,9 @@ def test_an_unfinished_run_has_both_judged_on_validation(two):
 
 def test_only_those_with_the_same_classes_are_offered(two, lab):  # noqa: F811
     other = write_checkpoint(checkpoints.SHIPPED / "other.safetensors", classes=[f"c{n}" for n in range(10)])
-    offered = two.offer(shelf.find(lab, "one"), "en")
+    offered = two.offer(shelf.find(lab, "one"))
     assert [key for _, key in offered["choices"]] == ["two"] and offered["interactive"]
-    alone = two.offer(shelf.find(lab, "other"), "en")
+    alone = two.offer(shelf.find(lab, "other"))
     assert alone["choices"] == [] and "no other checkpoint" in alone["info"] and not alone["interactive"]
     assert Handlers(lab).mirror(hand("one"))[3] == offered
     assert 'role="alert"' in two.compare(hand("one"), other.stem, silent)[0]
