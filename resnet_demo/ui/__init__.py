@@ -12,13 +12,15 @@ os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000")
 os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1000")
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from . import frame
 from .api import add_endpoints
 from .board import is_shown
 from .page import TABS, Lab, Page, open_lab
-from .strings import label
+from .strings import DEFAULT, LANGUAGES, say, speaking
 from .theme import STYLE, theme
+from .tongue import FirstScript
 
 __all__ = ["Lab", "Page", "build_app", "launch_options", "open_lab"]
 
@@ -29,22 +31,31 @@ LARGEST_REQUEST = 210_000_000
 
 
 def build_app(lab: Lab | None = None) -> gr.Blocks:
-    """The whole page over `lab` (default: the one at home), queue set up, not yet launched."""
+    """The whole page over `lab` (default: the one at home), once in each language, queue set up, not yet launched."""
     lab = lab or open_lab()
-    with gr.Blocks(title=label("frame.title"), analytics_enabled=False, delete_cache=(LOOK_EVERY, OLDEST)) as demo:
+    with gr.Blocks(title=say("frame.title"), analytics_enabled=False, delete_cache=(LOOK_EVERY, OLDEST)) as demo:
         add_endpoints(lab)  # first, so that no handler of a tab takes their names
-        chip, me, copy = frame.head(lab)
-        bar = frame.hand_bar(copy)
-        hand, who, wish, lesson = (_unseen(name) for name in ("hand", "visitor", "wish", "asked-lesson"))
-        with gr.Tabs(selected="train", elem_id="tabs") as tabs:
-            page = Page(lab, hand, tabs, who, wish, lesson)
-            for name in TABS:
-                is_there = name != "class" or is_shown(lab)
-                with gr.Tab(label(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}", visible=is_there):
-                    _build_tab(name, page)
-        frame.foot()
-        frame.wire(demo, page, chip, me, bar, copy)
+        _build_page(demo, lab)
+    for lang in LANGUAGES:
+        if lang != DEFAULT:
+            with speaking(lang), demo.route(LANGUAGES[lang].name, f"/{lang}", show_in_navbar=False):
+                _build_page(demo, lab)
     return _queued(demo)
+
+
+def _build_page(demo: gr.Blocks, lab: Lab) -> None:
+    """The page in the language that is spoken here."""
+    chip, me, copy = frame.head(lab)
+    bar = frame.hand_bar(copy)
+    hand, who, wish, lesson = (_unseen(name) for name in ("hand", "visitor", "wish", "asked-lesson"))
+    with gr.Tabs(selected="train", elem_id="tabs") as tabs:
+        page = Page(lab, hand, tabs, who, wish, lesson)
+        for name in TABS:
+            is_there = name != "class" or is_shown(lab)
+            with gr.Tab(say(f"frame.tab_{name}"), id=name, elem_id=f"tab-{name}", visible=is_there):
+                _build_tab(name, page)
+    frame.foot()
+    frame.wire(demo, page, chip, me, bar, copy)
 
 
 def _unseen(name: str) -> gr.Textbox:
@@ -80,5 +91,9 @@ def launch_options() -> dict[str, Any]:
         "state_session_capacity": MOST_SESSIONS,
         "footer_links": ["api"],
         "max_file_size": LARGEST_UPLOAD,
-        "app_kwargs": {"max_body_size": LARGEST_REQUEST, "openapi_url": None},
+        "app_kwargs": {
+            "max_body_size": LARGEST_REQUEST,
+            "openapi_url": None,
+            "middleware": [Middleware(FirstScript)],
+        },
     }

@@ -127,7 +127,7 @@ def _plain(value: object) -> object:
 
 def html(found: Sequence[Entry]) -> str:
     """The board; where there is nothing yet, a line that says what will be here."""
-    title = f"<h3>{escape(say('class.title'))}</h3>"
+    title = f"<h2>{escape(say('class.title'))}</h2>"
     if not found:
         return f"<div class='board'>{title}<p class='quiet'>{escape(say('class.none'))}</p></div>"
     people = len({entry.by or entry.run for entry in found})
@@ -218,7 +218,7 @@ def _table(found: Sequence[Entry]) -> str:
     )
     rows = "".join(_best_row(entry, count) for entry, count in best_of(found))
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<h3>{escape(say('class.best'))}</h3><div class='sideways'>{table}</div>"
+    return f"<h2>{escape(say('class.best'))}</h2><div class='sideways'>{table}</div>"
 
 
 def _best_row(entry: Entry, count: int) -> str:

@@ -21,18 +21,19 @@ from ..specs import is_model
 from ..weights import read_weights
 from . import hub_form, imported, shelf
 from .api import uploaded
-from .failures import guarded
+from .asking import QUIET
+from .failures import guarded, sentence
 from .folder import chooser
 from .hand import Hand
 from .many_view import many_html
 from .markup import LISTEN, alert, quiet, sent
 from .page import Lab, Page
-from .strings import label, say
+from .strings import say
+from .telling import told_by
 from .web_address import fetch
 from .words import dataset_title
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-SLOW = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
+SLOW: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2}
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class Bringing:
         try:
             path, _ = uploaded({"path": told.get("path")})
         except LabError as error:
-            return alert(str(error))
-        name = str(told.get("name") or label("classify.folder_folder"))[:80]
+            return alert(sentence(error))
+        name = str(told.get("name") or say("classify.folder_folder"))[:80]
         return self._answered([(path, name)], fit, invert, hand, progress)
 
     def _answered(
@@ -70,12 +71,12 @@ class Bringing:
         try:
             entry = shelf.chosen(self.lab, held)
             if entry is None or not sources:
-                return quiet(say("classify.many_none", held.lang))
+                return quiet(say("classify.many_none"))
             checkpoint = shelf.opened(entry.path)
-            found = read_many(checkpoint, sources, fit, invert, lambda what, share: progress(share or 0.0, desc=what))
-            return many_html(entry, checkpoint, found, sources[0][1], held.lang)
+            found = read_many(checkpoint, sources, fit, invert, told_by(progress))
+            return many_html(entry, checkpoint, found, sources[0][1])
         except LabError as error:
-            return alert(str(error))
+            return alert(sentence(error))
 
     def look_at(self, file: str | None) -> tuple[str, Any, Any]:
         """-> (which network the weights are, the networks to choose from, the data sets that fit)"""
@@ -89,14 +90,14 @@ class Bringing:
                 return quiet(words), gr.update(visible=False), gr.update(visible=False)
             found = recognise(read_weights(path), path.name)
         except LabError as error:
-            return alert(str(error)), gr.update(visible=False), gr.update(visible=False)
+            return alert(sentence(error)), gr.update(visible=False), gr.update(visible=False)
         names, fitting = (found.spec.name, *found.alike), fitting_datasets(found.spec)
         words = say(
             "classify.own_is", model=found.spec.name, classes=found.spec.num_classes, channels=found.spec.in_channels
         )
         if found.alike:
             words += " " + say("classify.own_alike", others=", ".join(found.alike))
-        listed = [(dataset_title(name), name) for name in fitting] + [(label("classify.own_other"), "")]
+        listed = [(dataset_title(name), name) for name in fitting] + [(say("classify.own_other"), "")]
         return (
             quiet(words),
             gr.update(choices=list(names), value=names[0], visible=len(names) > 1),
@@ -106,7 +107,7 @@ class Bringing:
     def add(self, file: str | None, model: str, dataset: str, classes: str, normalisation: str, hand: str) -> str:
         """The hand with what was brought in it."""
         if not file:
-            raise gr.Error(label("classify.own_none"), print_exception=False)
+            raise gr.Error(say("classify.own_none"), print_exception=False)
         names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
         key = imported.take(self.lab, Path(file), dataset or "", model or "", names, normalisation=normalisation)
         entry = shelf.find(self.lab, key)
@@ -131,35 +132,35 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
     """The folded part under the picture: layout, then wiring."""
     bringing = Bringing(page.lab)
     gr.HTML(
-        f'<p class="quiet" hidden>{escape(label("classify.insecure"))}</p>',
+        f'<p class="quiet" hidden>{escape(say("classify.insecure"))}</p>',
         js_on_load=hub_form.INSECURE,
         elem_id="classify-insecure",
     )
-    with gr.Accordion(label("classify.more"), open=False, elem_id="classify-more"):
+    with gr.Accordion(say("classify.more"), open=False, elem_id="classify-more"):
         with gr.Row():
-            address = gr.Textbox(label=label("classify.address"), info=label("classify.address_help"), max_lines=1,
+            address = gr.Textbox(label=say("classify.address"), info=say("classify.address_help"), max_lines=1,
                                  max_length=2000, scale=4, elem_id="classify-address")  # fmt: skip
-            get = gr.Button(label("classify.address_go"), scale=1, min_width=100, elem_id="classify-address-go")
-        files = gr.File(label=label("classify.files"), file_count="multiple", type="filepath", height=140,
+            get = gr.Button(say("classify.address_go"), scale=1, min_width=100, elem_id="classify-address-go")
+        files = gr.File(label=say("classify.files"), file_count="multiple", type="filepath", height=140,
                         elem_id="classify-files")  # fmt: skip
         chosen = chooser()
-        gr.HTML(quiet(label("classify.files_help")), apply_default_css=False)
+        gr.HTML(quiet(say("classify.files_help")), apply_default_css=False)
         many = gr.HTML(js_on_load=LISTEN, elem_id="classify-many", apply_default_css=False)
         own = gr.File(
-            label=label("classify.own"), file_count="single", type="filepath", height=120, elem_id="classify-own"
+            label=say("classify.own"), file_count="single", type="filepath", height=120, elem_id="classify-own"
         )
         which = gr.HTML(elem_id="classify-own-is", apply_default_css=False)
-        network = gr.Dropdown([], label=label("classify.own_network"), visible=False, elem_id="classify-own-network")
-        data = gr.Dropdown([], label=label("classify.own_data"), visible=False, elem_id="classify-own-data")
-        with gr.Accordion(label("classify.own_more"), open=False):
+        network = gr.Dropdown([], label=say("classify.own_network"), visible=False, elem_id="classify-own-network")
+        data = gr.Dropdown([], label=say("classify.own_data"), visible=False, elem_id="classify-own-data")
+        with gr.Accordion(say("classify.own_more"), open=False):
             classes = gr.Textbox(
-                label=label("classify.own_classes_named"), max_length=20_000, elem_id="classify-own-classes"
+                label=say("classify.own_classes_named"), max_length=20_000, elem_id="classify-own-classes"
             )
             scaling = gr.Radio(
-                [(label(f"classify.scale_{name}"), name) for name in ("dataset", "half", "unit", "imagenet")],
-                value="dataset", label=label("classify.own_scale"), elem_id="classify-own-scale",
+                [(say(f"classify.scale_{name}"), name) for name in ("dataset", "half", "unit", "imagenet")],
+                value="dataset", label=say("classify.own_scale"), elem_id="classify-own-scale",
             )  # fmt: skip
-        add = gr.Button(label("classify.own_add"), elem_id="classify-own-add")
+        add = gr.Button(say("classify.own_add"), elem_id="classify-own-add")
         hub_form.build_fetch(page, bringing, [own, which, network, data, classes])
         hub_form.build_publish(page, bringing)
     gr.on(

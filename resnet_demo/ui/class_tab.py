@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 
 from . import board
+from .asking import QUIET
 from .failures import guarded
 from .page import Page
 from .run_table import mine_of
-from .strings import label
+from .strings import say
 from .take import folder
-from .train_form import QUIET
 
 FETCH = """() => { const button = document.querySelector("#board-file"); if (button) button.click(); }"""
 
@@ -21,9 +21,9 @@ def build(page: Page) -> None:
     lab = page.lab
     shown = gr.HTML("", apply_default_css=False, elem_id="class-board")
     with gr.Row(elem_id="class-acts"):
-        again = gr.Button(label("class.refresh"), size="sm", elem_id="class-refresh")
-        along = gr.Button(label("class.csv"), size="sm", elem_id="class-csv")
-    file = gr.DownloadButton(label("class.csv"), elem_id="board-file", elem_classes="unseen")
+        again = gr.Button(say("class.refresh"), size="sm", elem_id="class-refresh")
+        along = gr.Button(say("class.csv"), size="sm", elem_id="class-csv")
+    file = gr.DownloadButton(say("class.csv"), elem_id="board-file", elem_classes="unseen")
 
     def look(who: str, request: gr.Request) -> str:
         return board.html(board.entries(lab, mine_of(lab, who, request)))
@@ -37,6 +37,7 @@ def build(page: Page) -> None:
         return gr.update(visible=board.is_shown(lab))
 
     itself = gr.context.Context.block  # the tab that is being built
+    assert isinstance(itself, gr.Tab)
     itself.select(guarded(look), page.who, shown, **QUIET)
     again.click(guarded(look), page.who, shown, **QUIET)
     along.click(guarded(take), None, file, **QUIET).success(None, None, None, js=FETCH, **QUIET)

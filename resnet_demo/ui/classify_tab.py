@@ -8,6 +8,7 @@ import gradio as gr
 
 from ..predict import FITS, INVERSIONS
 from . import answers, bring, examples, heat, offer, shelf
+from .asking import QUIET
 from .classify_handlers import Handlers
 from .failures import guarded
 from .hand import Hand
@@ -15,16 +16,15 @@ from .markup import LISTEN, quiet
 from .page import Page
 from .pairs import Pairing
 from .safe_image import safe_image
-from .strings import label
+from .strings import say
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-INFER = {
+INFER: dict[str, Any] = {
     "show_progress": "hidden", "api_visibility": "private", "concurrency_id": "infer", "concurrency_limit": 2,
     "trigger_mode": "always_last",
 }  # fmt: skip
-MEASURE = {"api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2, "show_progress": "full"}
-
-NO_STRIP = quiet(label("classify.no_strip"))
+MEASURE: dict[str, Any] = {
+    "api_visibility": "private", "concurrency_id": "measure", "concurrency_limit": 2, "show_progress": "full",
+}  # fmt: skip
 
 
 def build(page: Page) -> None:
@@ -38,9 +38,9 @@ def build(page: Page) -> None:
             why = gr.HTML(heat.ask_html(), js_on_load=LISTEN, elem_id="classify-why", apply_default_css=False)
             fit, invert = _radio("fit", FITS), _radio("invert", INVERSIONS)
     more = gr.Column(elem_id="classify-brings")
-    gr.HTML(f"<h2>{label('classify.how_good')}</h2>", elem_id="classify-how-good")
+    gr.HTML(f"<h2>{say('classify.how_good')}</h2>", elem_id="classify-how-good")
     grades = gr.HTML(js_on_load=LISTEN, elem_id="classify-grades", apply_default_css=False)
-    strip = gr.HTML(NO_STRIP, js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False)
+    strip = gr.HTML(no_strip_html(), js_on_load=LISTEN, elem_id="classify-strip", apply_default_css=False)
     beside = _compare()
     do = Handlers(page.lab)
     with more:
@@ -57,10 +57,10 @@ def _checkpoint_row(page: Page) -> tuple[gr.Dropdown, gr.Button]:
     with gr.Row(elem_id="classify-choose"):
         first = shelf.choices(page.lab)
         checkpoint = gr.Dropdown(
-            first, value=shelf.first_of(page.lab), label=label("classify.checkpoint"), filterable=False, scale=4,
-            info=label("classify.checkpoint_help"), elem_id="classify-checkpoint", min_width=280,
+            first, value=shelf.first_of(page.lab), label=say("classify.checkpoint"), filterable=False, scale=4,
+            info=say("classify.checkpoint_help"), elem_id="classify-checkpoint", min_width=280,
         )  # fmt: skip
-        newest = gr.Button(label("classify.newest"), visible=False, scale=1, min_width=160, elem_id="classify-newest")
+        newest = gr.Button(say("classify.newest"), visible=False, scale=1, min_width=160, elem_id="classify-newest")
     return checkpoint, newest
 
 
@@ -70,8 +70,8 @@ def _bring() -> tuple[gr.Image, gr.HTML, gr.HTML]:
     with gr.Row(elem_id="classify-views", equal_height=False):
         picture = safe_image(
             examples.enlarged(sheet.images.images[0]),
-            label=label("classify.picture"),
-            placeholder=label("classify.drop"),
+            label=say("classify.picture"),
+            placeholder=say("classify.drop"),
             sources=["upload", "webcam", "clipboard"],
             buttons=[],
             height=260,
@@ -79,7 +79,7 @@ def _bring() -> tuple[gr.Image, gr.HTML, gr.HTML]:
             elem_id="classify-picture",
         )
         eye = gr.HTML(answers.no_eye_html(), elem_id="classify-eye", apply_default_css=False, min_width=200)
-    gr.HTML(quiet(label("classify.privacy")), elem_id="classify-privacy", apply_default_css=False)
+    gr.HTML(quiet(say("classify.privacy")), elem_id="classify-privacy", apply_default_css=False)
     chosen = gr.HTML(
         examples.sheet_html(sheet), js_on_load=LISTEN, elem_id="classify-examples", apply_default_css=False
     )
@@ -87,18 +87,18 @@ def _bring() -> tuple[gr.Image, gr.HTML, gr.HTML]:
 
 
 def _radio(name: str, values: tuple[str, ...]) -> gr.Radio:
-    choices = [(label(f"classify.{name}_{value}"), value) for value in values]
+    choices = [(say(f"classify.{name}_{value}"), value) for value in values]
     return gr.Radio(
-        choices, value=values[0], label=label(f"classify.{name}"), info=label(f"classify.{name}_help"),
+        choices, value=values[0], label=say(f"classify.{name}"), info=say(f"classify.{name}_help"),
         elem_id=f"classify-{name}", min_width=280,
     )  # fmt: skip
 
 
 def _compare() -> tuple[gr.Dropdown, gr.HTML, gr.HTML]:
     """-> (the second checkpoint, both side by side, the pictures that were asked for)"""
-    gr.HTML(f"<h2>{label('classify.pair')}</h2>", elem_id="classify-pair-head")
+    gr.HTML(f"<h2>{say('classify.pair')}</h2>", elem_id="classify-pair-head")
     second = gr.Dropdown(
-        [], label=label("classify.pair_with"), info=label("classify.pair_help"), filterable=False,
+        [], label=say("classify.pair_with"), info=say("classify.pair_help"), filterable=False,
         elem_id="classify-pair-with", min_width=280,
     )  # fmt: skip
     table = gr.HTML(js_on_load=LISTEN, elem_id="classify-pair", apply_default_css=False)
@@ -139,7 +139,8 @@ def _wire_picture(
 
 def _wire_why(page: Page, do: Handlers, picture: gr.Image, why: gr.HTML, choices: tuple[gr.Radio, gr.Radio]) -> None:
     why.click(guarded(do.where), [picture, *choices, page.hand], why, **INFER)
-    gr.on([picture.change, *(choice.input for choice in choices), page.hand.change], heat.ask_html, None, why, **QUIET)
+    triggers = [picture.change, *(choice.input for choice in choices), page.hand.change]
+    gr.on(triggers, guarded(heat.ask_html), None, why, **QUIET)
 
 
 def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newest: gr.Button) -> None:
@@ -151,7 +152,7 @@ def _wire_grades(page: Page, do: Handlers, grades: gr.HTML, strip: gr.HTML, newe
 def _wire_compare(page: Page, picture: gr.Image, strip: gr.HTML, beside: tuple[gr.Dropdown, gr.HTML, gr.HTML]) -> None:
     second, table, pictures = beside
     pairing = Pairing(page.lab)
-    page.hand.change(lambda: (NO_STRIP, None, "", ""), None, [strip, *beside], **QUIET)
+    page.hand.change(guarded(lambda: (no_strip_html(), None, "", "")), None, [strip, *beside], **QUIET)
     second.input(
         guarded(pairing.compare),
         [page.hand, second],
@@ -164,11 +165,15 @@ def _wire_compare(page: Page, picture: gr.Image, strip: gr.HTML, beside: tuple[g
     pictures.click(guarded(pairing.take), [page.hand, second], picture, preprocess=False, **QUIET)
 
 
+def no_strip_html() -> str:
+    return quiet(say("classify.no_strip"))
+
+
 def _if_shown(handler: Any, outputs: int) -> Any:
     """The handler, run only when it is this tab that was opened."""
 
     def run(hand: str, event: gr.SelectData) -> Any:
-        is_this = event.value == label("frame.tab_classify")
+        is_this = event.value == say("frame.tab_classify")
         return handler(hand) if is_this else tuple(gr.skip() for _ in range(outputs))
 
     return run

@@ -27,19 +27,19 @@ def namesakes(spec: ResNetSpec) -> list[str]:
     return (same or ["resnet20", "resnet18-cifar"])[: MOST - 1]
 
 
-def compare_html(names: list[str], lang: str = "en") -> str:
+def compare_html(names: list[str]) -> str:
     """A column for each name that is a model, the first MOST of them; their times are measured once it is seen."""
     specs = [spec for name in dict.fromkeys(names) if (spec := _known(name))][:MOST]
     if not specs:
         return ""
     head = "".join(f'<th scope="col">{escape(model_title(spec.name))}</th>' for spec in specs)
-    rows = zip(*(_cells(spec, lang) for spec in specs))
+    rows = zip(*(_cells(spec) for spec in specs))
     body = "".join(
-        f'<tr><th scope="row">{escape(say(f"model.compare_{key}", lang))}</th>{"".join(row)}</tr>'
+        f'<tr><th scope="row">{escape(say(f"model.compare_{key}"))}</th>{"".join(row)}</tr>'
         for key, row in zip(ROWS, rows)
     )
     sentences = "".join(
-        f"<dt>{escape(model_title(spec.name))}</dt><dd>{escape(which_one(spec, lang))}</dd>" for spec in specs
+        f"<dt>{escape(model_title(spec.name))}</dt><dd>{escape(which_one(spec))}</dd>" for spec in specs
     )
     return (
         f'<div class="wide"><table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -60,15 +60,15 @@ def _known(name: str) -> ResNetSpec | None:
         return None
 
 
-def _cells(spec: ResNetSpec, lang: str) -> list[str]:
+def _cells(spec: ResNetSpec) -> list[str]:
     table = layer_table(spec)
     takes = memory(table, BATCH_SIZE)
     stem = spec.stem
-    pool = say("model.compare_pool", lang) if stem.pool else ""
+    pool = say("model.compare_pool") if stem.pool else ""
     values = (
         shape(table.input), str(spec.depth), f"{stem.kernel}×{stem.kernel}, {stem.width}, /{stem.stride}{pool}",
-        str(len(spec.widths)), say(f"model.compare_{spec.block}", lang, n=" + ".join(map(str, spec.blocks_per_stage))),
-        " · ".join(map(str, spec.widths)), say(f"model.compare_{spec.shortcut}", lang),
+        str(len(spec.widths)), say(f"model.compare_{spec.block}", n=" + ".join(map(str, spec.blocks_per_stage))),
+        " · ".join(map(str, spec.widths)), say(f"model.compare_{spec.shortcut}"),
         f"{table.total_params:,}", short(table.total_macs), size(takes.weights), size(takes.training),
     )  # fmt: skip
     time = f'<td class="time" data-model="{escape(spec.name)}" data-brief="yes">–</td>'

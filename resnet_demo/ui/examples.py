@@ -16,8 +16,8 @@ from PIL import Image
 from ..datasets import DATASETS, availability, load_dataset
 from ..imagesets import ImageSet
 from .markup import png_address, quiet, send
-from .strings import say
-from .words import dataset_title
+from .strings import named, say
+from .words import plain_title
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "examples"
 SHIPPED_FOR = ("fashion-mnist", "fashion-mnist-small")
@@ -50,7 +50,7 @@ def _shipped() -> Sheet:
     rows = pixels.unflatten(0, (-1, side)).unflatten(2, (-1, side))  # (rows, side, classes, side)
     images = rows.permute(0, 2, 1, 3).reshape(-1, 1, side, side)
     labels = torch.arange(len(classes)).repeat(PER_CLASS)
-    return Sheet(ImageSet(images, labels, classes), dataset_title("fashion-mnist"))
+    return Sheet(ImageSet(images, labels, classes), plain_title("fashion-mnist"))
 
 
 @functools.lru_cache(maxsize=8)
@@ -60,7 +60,7 @@ def _drawn(dataset: str, root: Path | None) -> Sheet:
     shown = range(min(MOST_CLASSES, len(test.classes)))
     members = [np.flatnonzero(test.labels.numpy() == label) for label in shown]
     chosen = np.stack([draw.choice(found, PER_CLASS, replace=len(found) < PER_CLASS) for found in members])
-    return Sheet(test.subset(torch.from_numpy(chosen.T.ravel())), dataset_title(dataset))
+    return Sheet(test.subset(torch.from_numpy(chosen.T.ravel())), plain_title(dataset))
 
 
 def enlarged(pixels: torch.Tensor) -> Image.Image:
@@ -78,19 +78,19 @@ def sample(name: str) -> Path:
     return FOLDER / f"{name}.jpg"
 
 
-def sheet_html(sheet: Sheet, lang: str = "en") -> str:
+def sheet_html(sheet: Sheet) -> str:
     """The twenty pictures and the drawn ones as buttons; each says what it shows."""
     images = sheet.images
     buttons = [
-        _button({"example": index}, images.classes[int(label)], png_address(pixels))
+        _button({"example": index}, named(images.classes[int(label)]), png_address(pixels))
         for index, (pixels, label) in enumerate(zip(images.images, images.labels))
     ]
-    drawn = [_button({"sample": name}, say(f"classify.sample_{name}", lang), _sample_address(name)) for name in SAMPLES]
+    drawn = [_button({"sample": name}, say(f"classify.sample_{name}"), _sample_address(name)) for name in SAMPLES]
     columns = min(MOST_CLASSES, len(images.classes))
-    heading = say("classify.examples", lang, data=sheet.title)
+    heading = say("classify.examples", data=named(sheet.title))
     return (
         f'{quiet(heading)}<div class="sheet" style="--columns:{columns}">{"".join(buttons)}</div>'
-        f'{quiet(say("classify.samples", lang))}<div class="samples">{"".join(drawn)}</div>'
+        f'{quiet(say("classify.samples"))}<div class="samples">{"".join(drawn)}</div>'
     )
 
 

@@ -13,13 +13,13 @@ from typing import Any, NoReturn
 import gradio as gr
 
 from ..errors import LabError
-from .strings import say
+from .strings import say, spoken, translated
 
 log = logging.getLogger("resnet_demo")
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, with every exception turned into a `gr.Error` that holds one sentence.
+    """The handler, speaking the language it is made in, with every exception turned into a `gr.Error` of one sentence.
 
     A LabError keeps its own words; anything else is logged under an id that the sentence names.
     """
@@ -32,7 +32,7 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
             except Exception as error:
                 refuse(error)
 
-        return run_async
+        return spoken(run_async)
 
     @functools.wraps(handler)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -41,7 +41,7 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             refuse(error)
 
-    return run
+    return spoken(run)
 
 
 def refuse(error: Exception) -> NoReturn:
@@ -55,7 +55,7 @@ def refuse(error: Exception) -> NoReturn:
 def sentence(error: Exception) -> str:
     """What a person is told about this failure; what nobody foresaw goes to the log with an id."""
     if isinstance(error, LabError):
-        return str(error)
+        return translated(str(error))
     incident = secrets.token_hex(3)
     log.exception("unforeseen failure %s", incident, exc_info=error)
     return say("error.unexpected", id=incident)

@@ -17,34 +17,34 @@ from .strings import say
 BATCH_SIZE = 128  # of the training step whose memory is told
 
 
-def figures_html(spec: ResNetSpec, time: str, lang: str = "en") -> str:
+def figures_html(spec: ResNetSpec, time: str) -> str:
     """Layers, parameters, MACs, memory and, as `time`, what a picture costs here."""
     table = layer_table(spec)
     shape = "×".join(map(str, table.input))
     training = size(memory(table, BATCH_SIZE).training)
-    note = say("model.memory_note", lang, batch=BATCH_SIZE, training=training)
-    weights = say("model.memory_value", lang, mb=table.params_bytes / 1e6)
+    note = say("model.memory_note", batch=BATCH_SIZE, training=training)
+    weights = say("model.memory_value", mb=table.params_bytes / 1e6)
     figures = (
-        (say("model.layers", lang), str(spec.depth), counting(spec, lang)),
-        (say("model.params", lang), short(table.total_params), say("model.params_note", lang, n=table.total_params)),
+        (say("model.layers"), str(spec.depth), counting(spec)),
+        (say("model.params"), short(table.total_params), say("model.params_note", n=table.total_params)),
         (
-            say("model.macs", lang),
+            say("model.macs"),
             short(table.total_macs),
-            say("model.macs_note", lang, n=table.total_macs, shape=shape),
+            say("model.macs_note", n=table.total_macs, shape=shape),
         ),
-        (say("model.memory", lang), weights, note),
+        (say("model.memory"), weights, note),
     )
     cards = "".join(_card(*figure) for figure in figures)
     return f'<dl class="figures">{cards}<div class="time" data-model="{escape(spec.name)}">{time}</div></dl>'
 
 
-def time_html(measured: StepTime | None, spec: ResNetSpec, note: str = "", lang: str = "en") -> str:
+def time_html(measured: StepTime | None, spec: ResNetSpec, note: str = "") -> str:
     """The fifth figure; without a measurement a dash and `note`, which says why."""
-    title = say("model.time", lang)
+    title = say("model.time")
     if measured is None:
-        return _card(title, "–", note or say("model.time_wait", lang), wrap=False)
+        return _card(title, "–", note or say("model.time_wait"), wrap=False)
     shape = "×".join(map(str, spec.input))
-    how = say("model.time_note", lang, batch=measured.batch_size, shape=shape, precision=measured.compute.precision)
+    how = say("model.time_note", batch=measured.batch_size, shape=shape, precision=measured.compute.precision)
     return _card(title, milliseconds(measured.seconds_per_picture), how, wrap=False)
 
 
@@ -67,18 +67,18 @@ def milliseconds(seconds: float) -> str:
     return f"{value:.2g} ms" if value < 10 else f"{value:,.0f} ms"
 
 
-def counting(spec: ResNetSpec, lang: str = "en") -> str:
+def counting(spec: ResNetSpec) -> str:
     """How the depth comes about: 1 + 9 × 2 + 1, and what is not counted."""
     entries = len(spec.widths) if spec.stage_entry == "conv_pool" else 0
     fields = {"blocks": sum(spec.blocks_per_stage), "each": BLOCKS[spec.block], "entries": entries}
-    words = say("model.counting_entries" if entries else "model.counting", lang, **fields)
+    words = say("model.counting_entries" if entries else "model.counting", **fields)
     has_projections = spec.shortcut.startswith("projection") and not entries
-    return f"{words}; {say('model.not_counted', lang)}" if has_projections else words
+    return f"{words}; {say('model.not_counted')}" if has_projections else words
 
 
-def which_one(spec: ResNetSpec, lang: str = "en") -> str:
+def which_one(spec: ResNetSpec) -> str:
     """One sentence that tells the network from those that go by the same name."""
-    text = say(f"model.which_{_kind(spec)}", lang)
+    text = say(f"model.which_{_kind(spec)}")
     numbers = _numbers(spec)
     wanted = {name for _, name, _, _ in Formatter().parse(text) if name}
     return text.format(**{name: numbers[name]() for name in wanted})

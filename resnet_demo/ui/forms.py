@@ -14,6 +14,7 @@ from ..runs.config import Owner, RunConfig
 from ..verbs import run_config
 
 SECONDS = {"30": 30, "60": 60, "180": 180}
+LENT_SECONDS = ("20", "30", "60")  # of a GPU that is counted by the second
 LENGTHS = (*SECONDS, "epochs", "steps")
 
 
@@ -51,7 +52,7 @@ class TrainForm:
         )
 
 
-def limit_of(kind: str, amount: float | None) -> dict[str, float | int]:
+def limit_of(kind: str, amount: float | None) -> dict[str, Any]:
     """The run's limit under the command line's name for it; `kind` is a number of seconds, epochs or steps.
 
     Raises: InvalidOption.

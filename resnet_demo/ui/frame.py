@@ -15,12 +15,14 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..runs.config import Owner
 from ..specs import is_model
+from .asking import QUIET, SPOKEN
 from .failures import guarded
 from .hand import Hand
 from .links import HIDEABLE, SETTINGS
-from .page import Lab, Page
+from .page import Lab, Page, is_lent
 from .recordings import RECORDED, recordings
-from .strings import label, say
+from .strings import kept_by_language, say, translated
+from .tongue import switch
 from .who import READ_WHO, Who, acting, signed_name
 from .words import accuracy, clock_words, dataset_title, model_title
 
@@ -69,16 +71,17 @@ def head(lab: Lab) -> tuple[gr.HTML, gr.HTML, gr.Button]:
     """The name, the device's chip, who the visitor is, and the copy-link button. -> (chip, who, button)"""
     with gr.Row(elem_id="head"):
         gr.HTML(
-            f"<h1>{escape(label('frame.title'))}</h1><p>{escape(label('frame.tagline'))}</p>",
+            f"<h1>{escape(say('frame.title'))}</h1><p>{escape(say('frame.tagline'))}</p>",
             elem_id="name", min_width=280,
         )  # fmt: skip
         chip = gr.HTML(chip_html(say("frame.device_wait")), elem_id="chip", min_width=120)
         me = gr.HTML(
             "{}", html_template="", js_on_load=READ_WHO + WHO.read_text(encoding="utf-8"), apply_default_css=False,
             elem_id="who", min_width=120, has_teacher=bool(lab.classroom.teacher_token),
-            words={key: label(f"frame.who_{key}") for key in ("name", "token", "kept", "keep", "nobody", "teacher")},
+            words={key: say(f"frame.who_{key}") for key in ("name", "token", "kept", "keep", "nobody", "teacher")},
         )  # fmt: skip
-    return chip, me, gr.Button(label("frame.copy"), elem_id="copy", size="sm", render=False)
+        switch()
+    return chip, me, gr.Button(say("frame.copy"), elem_id="copy", size="sm", render=False)
 
 
 def hand_bar(copy: gr.Button) -> gr.HTML:
@@ -94,7 +97,6 @@ def foot() -> None:
 
 def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, copy: gr.Button) -> None:
     """The address gives the hand on load, the browser who it is; changes of the hand go to the bar and the address."""
-    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     said = [page.hand, page.who, page.wish, page.lesson]
 
     def arrive(hand: str, who: str, wish: str, lesson: str, request: gr.Request) -> tuple[str, str, str, str, str]:
@@ -108,13 +110,13 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, 
             gr.Info(say(key), duration=6)
         return who, _greet(page.lab, who, request)
 
-    demo.load(guarded(arrive), said, [*said, me], js=READ_ADDRESS, **quiet)
+    demo.load(guarded(arrive), said, [*said, me], js=READ_ADDRESS, **QUIET)
     me.said(guarded(listen), None, [page.who, me], show_progress="hidden", api_visibility="private")
-    demo.load(guarded(device_chip), None, chip, **quiet)
-    page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **quiet)
-    page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **quiet)
+    demo.load(guarded(device_chip), None, chip, **QUIET)
+    page.hand.change(guarded(functools.partial(_show_hand, page.lab)), page.hand, bar, **QUIET)
+    page.hand.change(None, page.hand, None, js=WRITE_ADDRESS, **QUIET)
     # Gradio carries a notice by the queue only.
-    copy.click(guarded(say_copied), None, None, js=COPY_LINK, **{**quiet, "queue": True})
+    copy.click(guarded(say_copied), None, None, js=COPY_LINK, **SPOKEN)
 
 
 def _greet(lab: Lab, who: str, request: gr.Request) -> str:
@@ -144,7 +146,8 @@ def holding(lab: Lab, hand: Hand, run_id: str) -> Hand:
     name = run_id.removeprefix(RECORDED)
     if name in recordings() and name != run_id:
         card = recordings()[name]
-        return hand.with_(run="", checkpoint=name, model=card["model"], dataset=card["dataset"])
+        data = {"dataset": card["dataset"]} if card["dataset"] in DATASETS else {}
+        return hand.with_(run="", checkpoint=name, model=card["model"], **data)
     run = lab.store.get(run_id)
     config = run.config
     checkpoint = run.id if run.checkpoint() and not run.status().is_active else ""
@@ -167,30 +170,30 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
     except LabError:
         entry = None
     if entry is None or (not hand.checkpoint and (entry.model, entry.dataset) != (hand.model, hand.dataset)):
-        return say("frame.no_checkpoint", hand.lang)
+        return say("frame.no_checkpoint")
     is_named = entry.state in ("shipped", "imported")
     words = {"name": entry.title or entry.key, "when": clock_words(entry.created)}
-    name = say("frame.shipped" if is_named else "frame.run_of", hand.lang, **words)
+    name = say("frame.shipped" if is_named else "frame.run_of", **words)
     if entry.state == "published":
-        return say("frame.published", hand.lang, name=entry.key, accuracy=accuracy(entry.accuracy))
+        return say("frame.published", name=entry.key, accuracy=accuracy(entry.accuracy))
     if entry.state == "running":
-        return say("frame.still_training", hand.lang, name=name)
+        return say("frame.still_training", name=name)
     if entry.accuracy is None:
         return name
     where = "frame.on_test" if entry.is_finished else "frame.on_validation"
-    return f"{name}, {say(where, hand.lang, accuracy=accuracy(entry.accuracy))}"
+    return f"{name}, {say(where, accuracy=accuracy(entry.accuracy))}"
 
 
 def say_copied() -> None:
     gr.Info(say("frame.copied"), duration=3)
 
 
-@functools.lru_cache(maxsize=1)
+@kept_by_language(maxsize=1)
 def device_chip() -> str:
     """Asks torch what it runs on: a second or two the first time, which is why the page does not wait for it."""
     from ..device import device_label
 
-    return chip_html(device_label())
+    return chip_html(say("frame.device_lent") if is_lent() else translated(device_label()))
 
 
 def chip_html(text: str) -> str:
@@ -204,5 +207,5 @@ def hand_html(hand: Hand, checkpoint: str) -> str:
         ("frame.data", dataset_title(hand.dataset)),
         ("frame.checkpoint", checkpoint),
     )
-    parts = (f"<span><i>{escape(say(key, hand.lang))}</i> <b>{escape(word)}</b></span>" for key, word in words)
+    parts = (f"<span><i>{escape(say(key))}</i> <b>{escape(word)}</b></span>" for key, word in words)
     return f'<div class="hand">{"".join(parts)}</div>'

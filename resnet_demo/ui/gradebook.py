@@ -22,7 +22,8 @@ from ..verbs import with_channels
 from . import ledger
 from .page import Lab
 from .shelf import Entry, opened, signature
-from .words import dataset_title
+from .strings import named
+from .words import plain_title
 
 KEPT = 24  # measured results; each is 200 kB for 10,000 pictures, which they share
 Progress = Callable[[str, "float | None"], None]
@@ -53,6 +54,15 @@ class Grades:
     @property
     def accuracy(self) -> float:
         return self.correct / max(1, self.n)
+
+    def name(self, index: int) -> str:
+        """What the page calls the class."""
+        return named(self.classes[index])
+
+    @property
+    def title(self) -> str:
+        """What the page calls the data."""
+        return named(self.data)
 
     def row(self, true: int) -> tuple[int, int]:
         """(pictures of the class, those recognised)."""
@@ -148,7 +158,7 @@ def from_card(card: dict[str, Any]) -> Grades | None:
     classes = tuple(card["classes"])
     if not confusion or len(confusion) != len(classes) or any(len(row) != len(classes) for row in confusion):
         return None
-    title = str(card.get("dataset_title") or dataset_title(str(card.get("dataset", ""))))
+    title = str(card.get("dataset_title") or plain_title(str(card.get("dataset", ""))))
     return Grades("test", title, classes, tuple(tuple(int(count) for count in row) for row in confusion))
 
 

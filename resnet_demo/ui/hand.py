@@ -12,7 +12,6 @@ from typing import Any
 
 from ..datasets import DATASETS
 from ..specs import is_model
-from .strings import LANGUAGES
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.@-]*(/[\w.@-]+)*")  # no absolute path, no drive, no hidden file
 _LONGEST = 200
@@ -34,7 +33,6 @@ class Hand:
     run: str = ""
     compare: str = ""
     beside: str = ""
-    lang: str = "en"
 
     @classmethod
     def of(cls, text: str | None) -> Hand:
@@ -82,7 +80,6 @@ def _known(values: dict[str, Any]) -> dict[str, str]:
         "run": _is_plain_name,
         "compare": lambda text: len(text) < 4000 and all(not run or _is_compared(run) for run in text.split("|")),
         "beside": lambda text: text.count("|") < _MOST_BESIDE and all(map(is_model, text.split("|"))),
-        "lang": LANGUAGES.__contains__,
     }
     given = {field.name: values.get(field.name) for field in fields(Hand)}
     return {name: value for name, value in given.items() if isinstance(value, str) and checks[name](value)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .markup import png_address, quiet, send
-from .strings import say
+from .strings import named, say
 
 if TYPE_CHECKING:
     from ..checkpoint import Checkpoint
@@ -19,33 +19,33 @@ SHOWN_SIDE = 224  # pixels
 OPACITY = 55  # per cent, at first
 
 
-def ask_html(lang: str = "en") -> str:
+def ask_html() -> str:
     """The button that has it computed."""
-    words = escape(say("classify.why", lang))
+    words = escape(say("classify.why"))
     return f'<div class="asks"><button type="button" class="ask" {send({"stage": None})}>{words}</button></div>'
 
 
-def heat_html(view: torch.Tensor, heat: Heat, checkpoint: Checkpoint, lang: str = "en") -> str:
+def heat_html(view: torch.Tensor, heat: Heat, checkpoint: Checkpoint) -> str:
     """The model's-eye view uint8 (C, H, W), the map over it, the stages to choose from, and how strongly it covers."""
     factor = max(1, SHOWN_SIDE // max(view.shape[1:]))
     height, width = (side * factor for side in view.shape[1:])
     over = png_address(_coloured(heat.enlarged(height, width)))
-    name = checkpoint.classes[heat.label]
-    stages = "".join(_stage(number, heat.stage, lang) for number in range(1, len(checkpoint.model.stages) + 1))
+    name = named(checkpoint.classes[heat.label])
+    stages = "".join(_stage(number, heat.stage) for number in range(1, len(checkpoint.model.stages) + 1))
     key = "classify.why_map" if heat.strongest > 0 else "classify.why_nothing"
     rows, columns = heat.map.shape
-    words = say(key, lang, name=name, stage=heat.stage, rows=rows, columns=columns)
+    words = say(key, name=name, stage=heat.stage, rows=rows, columns=columns)
     return (
         f'<div class="heat"><div class="layers"><img src="{png_address(view)}" alt="">'
         f'<img class="over" style="opacity:{OPACITY / 100}" src="{over}" alt="{escape(words)}"></div>'
-        f'<label class="quiet">{escape(say("classify.why_opacity", lang))} '
+        f'<label class="quiet">{escape(say("classify.why_opacity"))} '
         f'<input type="range" min="0" max="100" value="{OPACITY}"></label>'
         f'<div class="asks">{stages}</div>{quiet(words)}</div>'
     )
 
 
-def _stage(number: int, chosen: int, lang: str) -> str:
-    words = escape(say("classify.why_stage", lang, stage=number))
+def _stage(number: int, chosen: int) -> str:
+    words = escape(say("classify.why_stage", stage=number))
     pressed = str(number == chosen).lower()
     return f'<button type="button" class="ask" aria-pressed="{pressed}" {send({"stage": number})}>{words}</button>'
 

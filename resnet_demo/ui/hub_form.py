@@ -16,11 +16,12 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..specs import is_model
 from . import imported, shelf, take
-from .failures import guarded
+from .failures import guarded, sentence
 from .hand import Hand
 from .markup import alert, quiet
 from .page import Lab, Page
-from .strings import label, say
+from .strings import say
+from .telling import told_by
 from .who import is_crowd
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES_FOR_STRANGERS = 300_000_000  # ResNet-152 has 241 million
 LONGEST_REPO, LONGEST_TOKEN = 400, 4096
-NETWORK = {"api_visibility": "private", "concurrency_id": "fetch", "concurrency_limit": 2}
+NETWORK: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "fetch", "concurrency_limit": 2}
 INSECURE = "if (!window.isSecureContext) element.querySelector('p').hidden = false;"
 
 
@@ -47,10 +48,10 @@ class HubForm:
         from ..hub import hints, obtain
 
         if not (text or "").strip():
-            raise gr.Error(label("classify.hub_none"), print_exception=False)
-        options = {"token": False, "most_bytes": MOST_BYTES_FOR_STRANGERS} if is_crowd(self.lab) else {}
+            raise gr.Error(say("classify.hub_none"), print_exception=False)
+        options: dict[str, Any] = {"token": False, "most_bytes": MOST_BYTES_FOR_STRANGERS} if is_crowd(self.lab) else {}
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-            path = obtain(text, lambda what, share: progress(share or 0.0, desc=what), cache_dir=Path(cache), **options)
+            path = obtain(text, told_by(progress), cache_dir=Path(cache), **options)
             if has_card(path):
                 return None, "", gr.skip(), gr.skip(), "", self._taken(path, hand)
             kept = Path(shutil.copyfile(path, take.folder() / f"{_file_name(text)}.safetensors"))
@@ -76,20 +77,20 @@ class HubForm:
         try:
             return self._published(repo or "", bool(private), token or "", held, progress), ""
         except LabError as error:
-            return alert(str(error)), ""
+            return alert(sentence(error)), ""
 
     def _published(self, repo: str, private: bool, token: str, held: Hand, progress: gr.Progress) -> str:
         from ..publish import publish
 
         entry = shelf.chosen(self.lab, held)
         if entry is None:
-            return quiet(say("classify.publish_no_checkpoint", held.lang))
+            return quiet(say("classify.publish_no_checkpoint"))
         if is_crowd(self.lab) and not token.strip():
-            return alert(say("classify.publish_needs_token", held.lang))
-        progress(0.0, desc=say("classify.publishing", held.lang, repo=repo[:LONGEST_REPO]))
+            return alert(say("classify.publish_needs_token"))
+        progress(0.0, desc=say("classify.publishing", repo=repo[:LONGEST_REPO]))
         done = publish(shelf.opened(entry.path), repo, private=private, token=token.strip() or None)
         link = f'<a href="{escape(done.url)}" target="_blank" rel="noopener">{escape(done.url)}</a>'
-        return f'<p role="status">{say("classify.published", held.lang, url=link)}</p>'
+        return f'<p role="status">{say("classify.published", url=link)}</p>'
 
 
 def _file_name(text: str) -> str:
@@ -103,10 +104,10 @@ def build_fetch(page: Page, bringing: Bringing, filled: list[Any]) -> None:
     do = HubForm(page.lab, bringing)
     with gr.Row():
         place = gr.Textbox(
-            label=label("classify.hub"), info=label("classify.hub_help"), max_lines=1, max_length=LONGEST_REPO,
+            label=say("classify.hub"), info=say("classify.hub_help"), max_lines=1, max_length=LONGEST_REPO,
             placeholder="owner/name", scale=4, elem_id="classify-hub",
         )  # fmt: skip
-        get = gr.Button(label("classify.hub_get"), scale=1, min_width=140, elem_id="classify-hub-go")
+        get = gr.Button(say("classify.hub_get"), scale=1, min_width=140, elem_id="classify-hub-go")
     gr.on(
         [get.click, place.submit], guarded(do.fetch), [place, page.hand], [*filled, page.hand],
         show_progress_on=filled[0], **NETWORK,
@@ -116,23 +117,23 @@ def build_fetch(page: Page, bringing: Bringing, filled: list[Any]) -> None:
 def build_publish(page: Page, bringing: Bringing) -> None:
     """The folded form that publishes the checkpoint in hand."""
     do = HubForm(page.lab, bringing)
-    with gr.Accordion(label("classify.publish"), open=False, elem_id="classify-publish"):
-        warning = f'<p class="alert" role="note" hidden>{escape(label("classify.publish_insecure"))}</p>'
+    with gr.Accordion(say("classify.publish"), open=False, elem_id="classify-publish"):
+        warning = f'<p class="alert" role="note" hidden>{escape(say("classify.publish_insecure"))}</p>'
         gr.HTML(
-            warning + quiet(label("classify.publish_help")), js_on_load=INSECURE, apply_default_css=False,
+            warning + quiet(say("classify.publish_help")), js_on_load=INSECURE, apply_default_css=False,
             elem_id="classify-publish-about",
         )  # fmt: skip
         repo = gr.Textbox(
-            label=label("classify.publish_repo"), info=label("classify.publish_repo_help"), max_lines=1,
+            label=say("classify.publish_repo"), info=say("classify.publish_repo_help"), max_lines=1,
             max_length=LONGEST_REPO, placeholder="owner/name", elem_id="classify-publish-repo",
         )  # fmt: skip
-        own = "" if is_crowd(page.lab) else " " + label("classify.publish_token_own")
+        own = "" if is_crowd(page.lab) else " " + say("classify.publish_token_own")
         token = gr.Textbox(
-            label=label("classify.publish_token"), info=label("classify.publish_token_help") + own, type="password",
+            label=say("classify.publish_token"), info=say("classify.publish_token_help") + own, type="password",
             max_length=LONGEST_TOKEN, elem_id="classify-publish-token",
             html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
         )  # fmt: skip
-        private = gr.Checkbox(label=label("classify.publish_private"), elem_id="classify-publish-private")
-        go = gr.Button(label("classify.publish_go"), elem_id="classify-publish-go")
+        private = gr.Checkbox(label=say("classify.publish_private"), elem_id="classify-publish-private")
+        go = gr.Button(say("classify.publish_go"), elem_id="classify-publish-go")
         said = gr.HTML(elem_id="classify-publish-said", apply_default_css=False)
     go.click(guarded(do.publish), [repo, private, token, page.hand], [said, token], show_progress_on=said, **NETWORK)

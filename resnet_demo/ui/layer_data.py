@@ -18,20 +18,20 @@ from .strings import say
 from .words import model_title
 
 
-def layers_data(spec: ResNetSpec, table: LayerTable, batch_size: int, lang: str = "en") -> dict[str, Any]:
+def layers_data(spec: ResNetSpec, table: LayerTable, batch_size: int) -> dict[str, Any]:
     """Everything the Layers tab shows of one network but its drawing; a memory is in bytes for one picture."""
-    kinds: dict[tuple, int] = {}
+    kinds: dict[tuple[object, ...], int] = {}
     rows = [(row.name, kinds.setdefault(_kind(row), len(kinds))) for row in table.rows]
     return {
         "title": model_title(spec.name), "batch": batch_size, "rows": rows, "kinds": list(kinds),
-        "tree": [_node(node, lang) for node in layer_tree(spec, table).children],
+        "tree": [_node(node) for node in layer_tree(spec, table).children],
         "params": table.total_params, "macs": table.total_macs,
-        "totals": totals_words(table, lang), "memory": memory_words(table, batch_size, lang),
+        "totals": totals_words(table), "memory": memory_words(table, batch_size),
         "code": [_source(kind) for kind in _classes(spec)],
     }  # fmt: skip
 
 
-def _kind(row: LayerRow) -> tuple:
+def _kind(row: LayerRow) -> tuple[object, ...]:
     return (
         row.type, _what(row), shape(row.input_shape), shape(row.output_shape), row.params, row.macs,
         row.params_in_words, row.macs_in_words, shape(row.receptive_field), row.activation_bytes, row.saved_bytes,
@@ -41,54 +41,54 @@ def _kind(row: LayerRow) -> tuple:
 def _what(row: LayerRow) -> str:
     """The layer's type with the two or three numbers that make it what it is."""
     by = f" /{row.stride[0]}" if row.stride and row.stride[0] > 1 else ""
-    if row.type == "Conv2d":
+    if row.kernel and row.type == "Conv2d":
         return f"Conv2d {row.kernel[0]}×{row.kernel[1]}, {row.output_shape[0]}{by}"
     return f"{row.type} {row.kernel[0]}×{row.kernel[1]}{by}" if row.kernel else row.type
 
 
-def _node(node: Node, lang: str) -> dict[str, Any] | int:
+def _node(node: Node) -> dict[str, Any] | int:
     """A part, or the number of a row."""
     if node.row is not None:
         return node.first
-    title, note = _title(node, lang)
+    title, note = _title(node)
     return {
         "kind": node.kind, "path": node.path, "title": title, "note": note, "output": shape(node.output_shape),
         "params": node.params, "macs": node.macs, "saved": sum(row.saved_bytes for row in node.rows),
-        "inside": [_node(child, lang) for child in node.children],
+        "inside": [_node(child) for child in node.children],
     }  # fmt: skip
 
 
-def _title(node: Node, lang: str) -> tuple[str, str]:
+def _title(node: Node) -> tuple[str, str]:
     """What the part is called, and how much of it there is."""
     number = node.path.removeprefix("layer").split(".")
     if node.kind == "stage":
         blocks = sum(child.count for child in node.children if child.kind != "entry")
-        note = say("draw.blocks" if blocks > 1 else "draw.block", lang, n=blocks) if blocks else ""
-        return say("draw.stage", lang, n=number[0]), note
+        note = say("draw.blocks" if blocks > 1 else "draw.block", n=blocks) if blocks else ""
+        return say("draw.stage", n=number[0]), note
     if node.kind == "fold":
         first, last = (int(n) + 1 for n in number[1].split("-"))
-        return say("layers.fold", lang, first=first, last=last), f"× {node.count}"
+        return say("layers.fold", first=first, last=last), f"× {node.count}"
     if node.kind == "block":
-        return say("layers.block", lang, n=int(number[1]) + 1), ""
+        return say("layers.block", n=int(number[1]) + 1), ""
     if node.kind == "shortcut":
-        return say("layers.shortcut", lang), say(f"layers.shortcut_{node.shortcut}", lang)
+        return say("layers.shortcut"), say(f"layers.shortcut_{node.shortcut}")
     words = {"stem": "draw.stem", "head": "draw.head", "branch": "layers.branch", "entry": "layers.entry"}
-    return say(words[node.kind], lang), ""
+    return say(words[node.kind]), ""
 
 
-def totals_words(table: LayerTable, lang: str = "en") -> str:
+def totals_words(table: LayerTable) -> str:
     """One line under the table."""
     return say(
-        "layers.totals", lang, rows=len(table.rows), params=table.total_params, mib=table.params_bytes / 2**20,
+        "layers.totals", rows=len(table.rows), params=table.total_params, mib=table.params_bytes / 2**20,
         mb=table.params_bytes / 1e6, macs=table.total_macs,
     )  # fmt: skip
 
 
-def memory_words(table: LayerTable, batch_size: int, lang: str = "en") -> str:
+def memory_words(table: LayerTable, batch_size: int) -> str:
     """What the network takes, and of what that is made."""
     found = memory(table, batch_size)
     return say(
-        "layers.memory", lang, batch=batch_size, weights=size(found.weights), forward=size(found.forward),
+        "layers.memory", batch=batch_size, weights=size(found.weights), forward=size(found.forward),
         training=size(found.training), saved=size(found.saved),
     )  # fmt: skip
 

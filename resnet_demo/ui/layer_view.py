@@ -15,6 +15,7 @@ from ..errors import LabError, PictureRefused
 from ..features import Maps, feature_maps, first_filters, path
 from ..predict import view_for
 from . import examples, shelf
+from .failures import sentence
 from .hand import Hand
 from .layer_data import shape
 from .markup import png_address
@@ -48,18 +49,18 @@ def see(lab: Lab, hand: Hand, row: int, picture: int | str) -> dict[str, Any]:
     Raises: LabError, among them PictureRefused and CheckpointRefused.
     """
     if os.environ.get("SPACES_ZERO_GPU"):
-        raise LabError(what=say("layers.see_not_here", hand.lang))
+        raise LabError(what=say("layers.see_not_here"))
     entry = entry_for(lab, hand)
     if entry is None:
-        raise LabError(what=say("layers.see_untrained", hand.lang))
+        raise LabError(what=say("layers.see_untrained"))
     checkpoint = shelf.opened(entry.path)
     source = _upload(picture) if isinstance(picture, str) else examples.enlarged(_numbered(lab, hand, picture))
     view = view_for(checkpoint, source).pixels
     maps = feature_maps(checkpoint, view, row)
     return {
-        "checkpoint": shelf.label_of(entry, hand.lang), "eye": png_address(view), "maps": _maps(maps),
-        "title": say("layers.see_row", hand.lang, name=maps.name, shape=shape(maps.output_shape)),
-        "note": _note(maps, checkpoint, hand.lang), "path": _path(checkpoint, view, hand.lang),
+        "checkpoint": shelf.label_of(entry), "eye": png_address(view), "maps": _maps(maps),
+        "title": say("layers.see_row", name=maps.name, shape=shape(maps.output_shape)),
+        "note": _note(maps, checkpoint), "path": _path(checkpoint, view),
         "filters": [png_address(pixels) for pixels in first_filters(checkpoint)],
     }  # fmt: skip
 
@@ -87,16 +88,16 @@ def _maps(maps: Maps) -> list[tuple[str, int, str]]:
     ]
 
 
-def _note(maps: Maps, checkpoint: Checkpoint, lang: str) -> str:
-    signed = say("layers.see_signed" if maps.is_signed else "layers.see_unsigned", lang)
-    return say("layers.see_note", lang, n=len(maps.channels), of=maps.output_shape[0], scale=signed)
+def _note(maps: Maps, checkpoint: Checkpoint) -> str:
+    signed = say("layers.see_signed" if maps.is_signed else "layers.see_unsigned")
+    return say("layers.see_note", n=len(maps.channels), of=maps.output_shape[0], scale=signed)
 
 
-def _path(checkpoint: Checkpoint, view: Tensor, lang: str) -> list[tuple[str, str, str]]:
+def _path(checkpoint: Checkpoint, view: Tensor) -> list[tuple[str, str, str]]:
     """(name, shape, picture) of the stem and each stage."""
 
     def title(name: str) -> str:
-        return say("draw.stem", lang) if name == "stem" else say("draw.stage", lang, n=name.removeprefix("layer"))
+        return say("draw.stem") if name == "stem" else say("draw.stage", n=name.removeprefix("layer"))
 
     stops = path(checkpoint, view)
     return [(title(stop.name), shape(stop.output_shape), png_address(stop.mean[None])) for stop in stops]
@@ -111,6 +112,6 @@ def answer(lab: Lab, asked: list[Any]) -> str:
             return json.dumps({"pictures": pictures(lab, hand)})
         return json.dumps(see(lab, hand, int(row), picture if isinstance(picture, str) else int(picture)))
     except LabError as error:
-        return json.dumps({"error": str(error)})
+        return json.dumps({"error": sentence(error)})
     except (TypeError, ValueError):
         return json.dumps({"error": ""})

@@ -16,6 +16,7 @@ from ..errors import LabError
 from ..exports import FORMATS
 from ..layers import layer_table
 from ..specs import ResNetSpec, find_model
+from .asking import QUIET
 from .drawing import draw
 from .failures import guarded, sentence
 from .hand import Hand
@@ -23,9 +24,8 @@ from .layer_data import layers_data
 from .layer_view import answer
 from .measuring import script
 from .page import Page
-from .strings import label, say
+from .strings import say, spoken
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FIELDS = ("height", "width", "channels", "classes", "batch")
 BATCH_SIZE = 128
 LARGEST_BATCH = 100_000
@@ -41,11 +41,11 @@ def build(page: Page) -> None:
     spec = find_model(Hand().model)
     with gr.Row(elem_id="layers-form"):
         numbers = [
-            gr.Number(value, label=label(f"layers.{name}"), precision=0, min_width=110, elem_id=f"layers-{name}")
+            gr.Number(value, label=say(f"layers.{name}"), precision=0, min_width=110, elem_id=f"layers-{name}")
             for name, value in zip(FIELDS, natural(spec))
         ]
-        views = [(label(f"layers.view_{name}"), name) for name in ("tree", "flat")]
-        view = gr.Radio(views, value="tree", label=label("layers.view"), min_width=160, elem_id="layers-view")
+        views = [(say(f"layers.view_{name}"), name) for name in ("tree", "flat")]
+        view = gr.Radio(views, value="tree", label=say("layers.view"), min_width=160, elem_id="layers-view")
     shown = gr.Textbox(spec.name, visible=False)
     table = _table(page, spec)
     _wire(page, numbers, view, shown, table)
@@ -62,8 +62,8 @@ def _table(page: Page, spec: ResNetSpec) -> gr.HTML:
         request(Hand(), natural(spec), "tree"),
         html_template="",
         js_on_load=script("drawing.js", "layers.js"),
-        server_functions=[layers, see, take_along],
-        words={key: label(f"layers.{key}") for key in WORDS} | {"svg": label("draw.svg"), "png": label("draw.png")},
+        server_functions=[spoken(layers), spoken(see), take_along],
+        words={key: say(f"layers.{key}") for key in WORDS} | {"svg": say("draw.svg"), "png": say("draw.png")},
         apply_default_css=False,
         elem_id="layers-table",
     )
@@ -78,7 +78,8 @@ def _answer(page: Page, asked: list[Any]) -> str:
 
 def _wire(page: Page, numbers: list[gr.Number], view: gr.Radio, shown: gr.Textbox, table: gr.HTML) -> None:
     page.hand.change(guarded(adopt), [page.hand, shown, *numbers, view], [shown, *numbers, table], **QUIET)
-    for control in (*numbers, view):
+    controls: list[Any] = [*numbers, view]
+    for control in controls:
         control.input(guarded(paint), [page.hand, *numbers, view], table, trigger_mode="always_last", **QUIET)
 
 
@@ -113,33 +114,33 @@ def layers_json(asked: str) -> str:
     try:
         wanted = json.loads(asked)
         hand = Hand.of(wanted["hand"])
-        numbers = [_whole(value, name, hand.lang) for name, value in zip(FIELDS, wanted["numbers"], strict=True)]
-        return _layers_json(hand.model, *numbers, hand.lang)
+        numbers = [_whole(value, name) for name, value in zip(FIELDS, wanted["numbers"], strict=True)]
+        return _layers_json(hand.model, *numbers)
     except (KeyError, TypeError, ValueError):
         return json.dumps({"error": ""})
     except Exception as error:
         return json.dumps({"error": sentence(error)})
 
 
-def _layers_json(model: str, height: int, width: int, channels: int, classes: int, batch: int, lang: str) -> str:
+def _layers_json(model: str, height: int, width: int, channels: int, classes: int, batch: int) -> str:
     if not 1 <= batch <= LARGEST_BATCH:
-        raise LabError(what=say("layers.batch_range", lang, most=LARGEST_BATCH))
+        raise LabError(what=say("layers.batch_range", most=LARGEST_BATCH))
     spec = find_model(model).adapted(num_classes=classes)
     table = layer_table(spec, (channels, height, width))
-    drawing = draw(spec, table.input, way="down", lang=lang)
+    drawing = draw(spec, table.input, way="down")
     asked = [spec.name, *table.input, classes]
-    data = {"asked": asked, "drawing": drawing, **layers_data(spec, table, batch, lang)}
+    data = {"asked": asked, "drawing": drawing, **layers_data(spec, table, batch)}
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 
-def _whole(value: Any, name: str, lang: str) -> int:
+def _whole(value: Any, name: str) -> int:
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
         or not math.isfinite(value)
         or value != int(value)
     ):
-        raise LabError(what=say("layers.not_a_number", lang, what=say(f"layers.{name}", lang)))
+        raise LabError(what=say("layers.not_a_number", what=say(f"layers.{name}")))
     return int(value)
 
 

@@ -35,7 +35,7 @@ def line(points: Sequence[tuple[float, float]], look: str) -> str:
     return f"<polyline points='{' '.join(f'{x:.1f},{y:.1f}' for x, y in points)}' class='{look}'/>"
 
 
-def classes(lang: str = "en") -> str:
+def classes() -> str:
     """Nested function classes, and where training ends in them without and with shortcuts."""
     parts = []
     for left, kind, near, far in ((0, PLAIN, (96, 78), (64, 40)), (WIDTH / 2, RESIDUAL, (96, 78), (140, 52))):
@@ -43,18 +43,18 @@ def classes(lang: str = "en") -> str:
         parts += [
             f"<ellipse cx='{middle}' cy='78' rx='94' ry='56' class='class wide'/>",
             f"<ellipse cx='{middle}' cy='88' rx='52' ry='30' class='class'/>",
-            text(middle, 130, say("lessons.draw_deep", lang), "small", "middle"),
-            text(middle, 108, say("lessons.draw_shallow", lang), "small", "middle"),
-            text(middle, 15, say(f"lessons.draw_{kind}", lang), "head", "middle"),
+            text(middle, 130, say("lessons.draw_deep"), "small", "middle"),
+            text(middle, 108, say("lessons.draw_shallow"), "small", "middle"),
+            text(middle, 15, say(f"lessons.draw_{kind}"), "head", "middle"),
             f"<path d='M{left + near[0]} {near[1]}L{left + far[0]} {far[1]}' class='{kind}'/>",
             f"<circle cx='{left + near[0]}' cy='{near[1]}' r='4' class='{kind} dot'/>",
             f"<circle cx='{left + far[0]}' cy='{far[1]}' r='4' class='{kind} dot'/>",
             text(left + 158, 43, "★", "star", "middle"),
         ]
-    return figure(parts, 142, say("lessons.draw_classes", lang), say("lessons.draw_classes", lang))
+    return figure(parts, 142, say("lessons.draw_classes"), say("lessons.draw_classes"))
 
 
-def gradient(plain: Sequence[float], residual: Sequence[float], depth: int, lang: str = "en") -> str:
+def gradient(plain: Sequence[float], residual: Sequence[float], depth: int) -> str:
     """The gradient's norm at each convolution over a logarithmic scale, plain dashed."""
     values = [value for value in (*plain, *residual) if value > 0 and math.isfinite(value)]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
@@ -70,13 +70,13 @@ def gradient(plain: Sequence[float], residual: Sequence[float], depth: int, lang
         step = (right - left) / max(1, len(norms) - 1)
         parts.append(line([(left + i * step, down(norm)) for i, norm in enumerate(norms) if norm > 0], kind))
     parts += [
-        text(left, bottom + 18, say("lessons.draw_first", lang), "small"),
-        text(right, bottom + 18, say("lessons.draw_last", lang, n=len(plain)), "small", "end"),
+        text(left, bottom + 18, say("lessons.draw_first"), "small"),
+        text(right, bottom + 18, say("lessons.draw_last", n=len(plain)), "small", "end"),
         line([(left, 12), (left + 26, 12)], PLAIN), text(left + 32, 16, f"Plain-{depth}: {ratio_words(plain)}"),
         line([(left + 206, 12), (left + 232, 12)], RESIDUAL),
         text(left + 238, 16, f"ResNet-{depth}: {ratio_words(residual)}"),
     ]  # fmt: skip
-    return figure(parts, bottom + 26, say("lessons.draw_gradient", lang), say("lessons.draw_gradient", lang))
+    return figure(parts, bottom + 26, say("lessons.draw_gradient"), say("lessons.draw_gradient"))
 
 
 def _power(power: int) -> str:
@@ -94,20 +94,20 @@ def ratio_words(norms: Sequence[float]) -> str:
     return f"{rounded:,.0f}" if rounded >= 20 else f"{float(f'{ratio:.2g}'):g}"
 
 
-def blocks(rows: Mapping[str, Mapping[str, Any]], lang: str = "en") -> str:
+def blocks(rows: Mapping[str, Mapping[str, Any]]) -> str:
     """For each network a strip of bars a block: how large F(x) is beside x, and what accuracy is left without it."""
     parts, y = [], 0.0
     for model, row in rows.items():
-        whole = say("lessons.draw_whole", lang, model=model, accuracy=f"{row['accuracy']:.3f}")
+        whole = say("lessons.draw_whole", model=model, accuracy=f"{row['accuracy']:.3f}")
         parts.append(text(0, y + 14, whole, "head"))
         if any(part["passing"] for part in row["parts"]):
             parts += _bars(row["parts"], y + 22, 42, _share, "share")
-            parts.append(text(0, y + 76, say("lessons.draw_share", lang), "small"))
+            parts.append(text(0, y + 76, say("lessons.draw_share"), "small"))
             y += 62
         parts += _bars(row["parts"], y + 22, 56, lambda part: part["without"], "left", row["accuracy"])
-        parts.append(text(0, y + 91, say("lessons.draw_left", lang), "small"))
+        parts.append(text(0, y + 91, say("lessons.draw_left"), "small"))
         y += 108
-    return figure(parts, y, say("lessons.draw_blocks", lang))
+    return figure(parts, y, say("lessons.draw_blocks"))
 
 
 def _share(part: Mapping[str, Any]) -> float | None:
@@ -140,7 +140,7 @@ def _bars(
     return drawn
 
 
-def costs(figures: Mapping[str, Any], lang: str = "en") -> str:
+def costs(figures: Mapping[str, Any]) -> str:
     """The five ResNets and the two VGG nets of the paper by MACs."""
     rows = [(f"ResNet-{depth}", figures[f"macs{depth}"], RESIDUAL) for depth in (18, 34, 50, 101, 152)]
     rows += [("VGG-16", 15.3, PLAIN), ("VGG-19", 19.6, PLAIN)]
@@ -150,12 +150,12 @@ def costs(figures: Mapping[str, Any], lang: str = "en") -> str:
         width = (WIDTH - 150) * macs / most
         parts += [text(76, y + 15, name, "", "end"), rect(84, y, width, 20, f"bar {look}")]
         parts.append(text(90 + width, y + 15, f"{macs:.1f} G"))
-    return figure(parts, 10 + 27 * len(rows), say("lessons.draw_costs", lang), say("lessons.draw_costs", lang))
+    return figure(parts, 10 + 27 * len(rows), say("lessons.draw_costs"), say("lessons.draw_costs"))
 
 
-def normalised(lang: str = "en") -> str:
+def normalised() -> str:
     """A batch of four pictures with three channels: what one channel's mean and deviation are taken over."""
-    parts = [text(0, 16, say("lessons.draw_batch", lang), "head")]
+    parts = [text(0, 16, say("lessons.draw_batch"), "head")]
     for picture in range(4):
         x = 8 + picture * 112
         for channel in (2, 1, 0):
@@ -165,5 +165,5 @@ def normalised(lang: str = "en") -> str:
             if channel == 0:
                 parts += [line([(left + k * 14.5, top), (left + k * 14.5, top + 58)], "thin") for k in (1, 2, 3)]
                 parts += [line([(left, top + k * 14.5), (left + 58, top + k * 14.5)], "thin") for k in (1, 2, 3)]
-        parts.append(text(x + 40, 142, say("lessons.draw_picture", lang, n=picture + 1), "small", "middle"))
-    return figure(parts, 152, say("lessons.draw_norm", lang), say("lessons.draw_norm", lang))
+        parts.append(text(x + 40, 142, say("lessons.draw_picture", n=picture + 1), "small", "middle"))
+    return figure(parts, 152, say("lessons.draw_norm"), say("lessons.draw_norm"))

@@ -6,15 +6,14 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LabError
-from ..lessons.reading import Recorded, recorded
+from ..lessons.reading import recorded
 from ..lessons.table import NORM_RATES, RUNS, SEEDS
 from .curves import curves
 from .recordings import RECORDED, config_of, history_of, recordings
-from .strings import say
+from .strings import kept_by_language, say
 from .words import model_title
 
 if TYPE_CHECKING:
@@ -86,28 +85,28 @@ def _is_there(line: Line) -> bool:
     return all((RUNS / f"{name}.jsonl").is_file() for name in line.names)
 
 
-def series(lab: Lab, lesson: str, view: str, run: str = "", lang: str = "en") -> str:
+def series(lab: Lab, lesson: str, view: str, run: str = "") -> str:
     """The series of a view as JSON for curves.js, with the run of that id on top; "[]" where nothing was recorded."""
     if view not in views_of(lesson):
         return "[]"
-    own = _own(lab, run, lang) if run else []
-    return json.dumps([*_drawn(lesson, view, lang), *own])
+    own = _own(lab, run) if run else []
+    return json.dumps([*_drawn(lesson, view), *own])
 
 
-@lru_cache(maxsize=32)
-def _drawn(lesson: str, view: str, lang: str) -> list[dict[str, Any]]:
-    return [one for line in VIEWS[lesson][view] for one in _of_line(line, lang)]
+@kept_by_language(maxsize=32)
+def _drawn(lesson: str, view: str) -> list[dict[str, Any]]:
+    return [one for line in VIEWS[lesson][view] for one in _of_line(line)]
 
 
-def _of_line(line: Line, lang: str) -> list[dict[str, Any]]:
+def _of_line(line: Line) -> list[dict[str, Any]]:
     if line.names[0].startswith(RECORDED):
         histories = [history_of(name) for name in line.names]
         model = config_of(line.names[0]).spec.name
     else:
-        found: list[Recorded] = [recorded(name) for name in line.names]
+        found = [run for name in line.names if (run := recorded(name))]
         histories, model = [one.history for one in found], found[0].head["spec"]["name"]
     drawn = [curves(history) for history in histories]
-    name = say(line.word, lang) if line.word else model_title(model)
+    name = say(line.word) if line.word else model_title(model)
     mean = averaged(drawn)
     ghosts = [] if len(drawn) == 1 else [_series(line, name, averaged([data]), "thin") for data in drawn]
     return [*ghosts, _series(line, name, mean, "")]
@@ -143,12 +142,12 @@ def _mean(rows: Sequence[Sequence[float | None]]) -> list[float | None]:
     return [None if None in column else round(sum(column) / len(column), 4) for column in columns]
 
 
-def _own(lab: Lab, run_id: str, lang: str) -> list[dict[str, Any]]:
+def _own(lab: Lab, run_id: str) -> list[dict[str, Any]]:
     """The visitor's run, which may still be going on; nothing if it is not here any more."""
     with suppress(LabError):
         run = lab.store.get(run_id)
         config, data = run.config, curves(run.history())
-        name = say("lessons.own", lang, model=config.title or model_title(config.spec.name))
+        name = say("lessons.own", model=config.title or model_title(config.spec.name))
         own = _series(Line((run_id,), OWN, config.spec.is_plain), name, averaged([data]), "")
         return [{**own, "active": run.status().is_active}]
     return []

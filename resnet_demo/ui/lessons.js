@@ -81,11 +81,11 @@ new ResizeObserver(() => {
   if (place.offsetParent !== null && told().lesson) { buttons(told()); load(); }
 }).observe(place);
 place.addEventListener("click", event => {
-  const link = event.target.closest('a[href^="?"]');
+  const link = event.target.closest('a[href^="?"], a[href^="./"]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   own = true;  // what is started from here is laid over the lesson's curves
-  trigger("go", {words: link.getAttribute("href")});
+  trigger("go", {words: link.search});
 });
 new ResizeObserver(render).observe(charts);
 watch("value", change);

@@ -16,18 +16,17 @@ from ..lessons.figures import figures
 from ..lessons.reading import table
 from ..lessons.table import BLOCKS, GRADIENT_STEPS, GRADIENTS
 from . import lesson_pictures as draw
+from .asking import QUIET, SPOKEN
 from .failures import guarded
 from .hand import Hand
 from .lesson_runs import series, views_of
 from .links import SETTINGS, form_of, wish_of
 from .page import Page
-from .strings import label, say
+from .strings import DEFAULT, language, say, spoken
 from .words import model_title
 
 HERE = Path(__file__).parent
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-SPOKEN = {"show_progress": "hidden", "api_visibility": "private"}
-SLOW = {"concurrency_id": "lesson", "concurrency_limit": 1, "api_visibility": "private"}
+SLOW: dict[str, Any] = {"concurrency_id": "lesson", "concurrency_limit": 1, "api_visibility": "private"}
 WORDS = ("training", "validation", "step", "epoch", "seconds", "loss", "accuracy", "batch", "smoothed", "test")
 DEPTHS = (8, 110)
 RECORDED_DEPTHS = (20, 56)
@@ -38,18 +37,19 @@ MINUTES = {"1": 30, "2": 4, "3": 3, "5": 6, "6": 14}
 def build(page: Page) -> None:
     with gr.Row(elem_id="lessons", equal_height=False):
         with gr.Column(scale=1, min_width=200, elem_id="lesson-list"):
-            names = [(f"{key} {texts.title(key)}" if key.isdigit() else texts.title(key), key) for key in texts.KEYS]
-            choice = gr.Radio(names, value="1", label=label("lessons.list"), elem_id="lesson-choice")
+            titles = {key: texts.title(key, language()) for key in texts.KEYS}
+            names = [(f"{key} {title}" if key.isdigit() else title, key) for key, title in titles.items()]
+            choice = gr.Radio(names, value="1", label=say("lessons.list"), elem_id="lesson-choice")
         with gr.Column(scale=3, min_width=300, elem_id="lesson-words"):
             prose = gr.Markdown(words("1"), elem_id="lesson-prose")
             with gr.Row(elem_id="lesson-turn"):
-                back = gr.Button(label("lessons.previous"), size="sm", interactive=False, elem_id="lesson-back")
-                on = gr.Button(label("lessons.next"), size="sm", elem_id="lesson-on")
+                back = gr.Button(say("lessons.previous"), size="sm", interactive=False, elem_id="lesson-back")
+                on = gr.Button(say("lessons.next"), size="sm", elem_id="lesson-on")
         with gr.Column(scale=4, min_width=300, elem_id="lesson-sight"):
             with gr.Row(visible=False, elem_id="lesson-gradient") as controls:
                 knobs = _knobs()
             picture = gr.HTML(draw.classes(), apply_default_css=False, elem_id="lesson-picture")
-            measure = gr.Button(label("lessons.measure"), visible=False, size="sm", elem_id="lesson-measure")
+            measure = gr.Button(say("lessons.measure"), visible=False, size="sm", elem_id="lesson-measure")
             curves = _curves(page)
     parts = [choice, prose, back, on, controls, picture, measure, curves]
     _wire_choice(page, parts)
@@ -60,14 +60,14 @@ def build(page: Page) -> None:
 
 
 def _knobs() -> list[Any]:
-    moments = [(say("lessons.when", n=step) if step else label("lessons.when_first"), step) for step in GRADIENT_STEPS]
+    moments = [(say("lessons.when", n=step) if step else say("lessons.when_first"), step) for step in GRADIENT_STEPS]
     return [
-        gr.Slider(*DEPTHS, value=56, step=6, label=label("lessons.depth"), elem_id="lesson-depth"),
+        gr.Slider(*DEPTHS, value=56, step=6, label=say("lessons.depth"), elem_id="lesson-depth"),
         gr.Radio(
-            [(label("lessons.norm_on"), True), (label("lessons.norm_off"), False)], value=True,
-            label=label("lessons.norm"), elem_id="lesson-norm",
+            [(say("lessons.norm_on"), True), (say("lessons.norm_off"), False)], value=True,
+            label=say("lessons.norm"), elem_id="lesson-norm",
         ),
-        gr.Radio(moments, value=0, label=label("lessons.moment"), elem_id="lesson-moment"),
+        gr.Radio(moments, value=0, label=say("lessons.moment"), elem_id="lesson-moment"),
     ]  # fmt: skip
 
 
@@ -76,45 +76,46 @@ def _curves(page: Page) -> gr.HTML:
         lesson, view, run = [*map(str, asked[:3]), "", "", ""][:3]
         return series(page.lab, lesson, view, run)
 
-    spoken = {key: label(f"train.{key}") for key in WORDS}
-    spoken |= {key: label(f"lessons.{key}") for key in ("both", "own_on", "own_off")} | {"lr": label("train.rate")}
+    words = {key: say(f"train.{key}") for key in WORDS}
+    words |= {key: say(f"lessons.{key}") for key in ("both", "own_on", "own_off")} | {"lr": say("train.rate")}
     return gr.HTML(
         curves_value("1"),
         html_template="",
         js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("curves.js", "lessons.js")),
-        server_functions=[lesson_series],
+        server_functions=[spoken(lesson_series)],
         apply_default_css=False,
         elem_id="lesson-curves",
-        words=spoken,
+        words=words,
     )
 
 
-def words(key: str, lang: str = "en") -> str:
-    """The lesson as Markdown, figures filled in."""
-    number = f"{key}. " if key.isdigit() else ""
-    return f"## {number}{texts.title(key, lang)}\n\n{texts.body(key, figures(key), lang)}"
+def words(key: str) -> str:
+    """The lesson as Markdown, figures filled in; its links lead to the page of its own language."""
+    lang, number = language(), f"{key}. " if key.isdigit() else ""
+    body = texts.body(key, figures(key), lang).replace("](?", "](?" if lang == DEFAULT else f"](./{lang}?")
+    return f"## {number}{texts.title(key, lang)}\n\n{body}"
 
 
-def curves_value(key: str, lang: str = "en") -> str:
+def curves_value(key: str) -> str:
     """What lessons.js is told: the lesson, its views that were recorded, and what to say where there are none."""
-    views = [[name, say(f"lessons.view_{name}", lang)] for name in views_of(key)]
+    views = [[name, say(f"lessons.view_{name}")] for name in views_of(key)]
     is_missing = key in MINUTES and not figures(key)["recorded"]
-    missing = say("lessons.not_recorded", lang, lesson=key, minutes=MINUTES.get(key, 0)) if is_missing else ""
+    missing = say("lessons.not_recorded", lesson=key, minutes=MINUTES.get(key, 0)) if is_missing else ""
     return json.dumps({"lesson": key, "views": views, "missing": missing})
 
 
-def picture_of(key: str, lang: str = "en") -> str:
+def picture_of(key: str) -> str:
     """The lesson's drawing; "" where its curves or its table are the picture."""
     if key == "1":
-        return draw.classes(lang)
+        return draw.classes()
     if key == "2":
         return gradient_picture(56, True, 0)
     if key == "3":
         rows = table(BLOCKS)
-        return draw.blocks({model_title(row["model"]): row for row in rows.values()}, lang) if rows else ""
+        return draw.blocks({model_title(row["model"]): row for row in rows.values()}) if rows else ""
     if key == "4":
-        return draw.costs(figures("4"), lang)
-    return draw.normalised(lang) if key == "5" else ""
+        return draw.costs(figures("4"))
+    return draw.normalised() if key == "5" else ""
 
 
 def gradient_picture(depth: float, norm: bool, moment: int) -> str:
@@ -126,10 +127,10 @@ def gradient_picture(depth: float, norm: bool, moment: int) -> str:
     depth = min(RECORDED_DEPTHS, key=lambda known: abs(known - depth))
     rows = table(GRADIENTS)
     end = "" if norm else "-nonorm"
-    found = [_at_moment(rows.get(f"{kind}{depth}{end}", []), moment) for kind in ("plain", "resnet")]
-    if not all(found):
+    plain, residual = (_at_moment(rows.get(f"{kind}{depth}{end}", []), moment) for kind in ("plain", "resnet"))
+    if not plain or not residual:
         return f"<p class='quiet'>{say('lessons.no_moment', depth=depth, n=moment)}</p>"
-    return draw.gradient(*found, depth) + f"<p class='quiet'>{say('lessons.moment_depths')}</p>"
+    return draw.gradient(plain, residual, depth) + f"<p class='quiet'>{say('lessons.moment_depths')}</p>"
 
 
 def _at_start(depth: int, kind: str, norm: bool) -> tuple[float, ...]:
@@ -158,19 +159,19 @@ def _measure(progress: gr.Progress = gr.Progress()) -> str:
     images = load_data("fashion-mnist-small").test.subset(slice(0, MEASURED))
     start, rows = time.perf_counter(), {}
     for index, name in enumerate(names):
-        tell = lambda share, index=index: progress((index + share) / len(names), label("lessons.measuring"))  # noqa: E731
+        tell = lambda share, index=index: progress((index + share) / len(names), say("lessons.measuring"))  # noqa: E731
         found = dissect(open_checkpoint(name), images, tell).as_dict()
         rows[model_title(found["model"])] = found
     said = say("lessons.measured", n=MEASURED, seconds=f"{time.perf_counter() - start:.0f}")
     return draw.blocks(rows) + f"<p class='quiet'>{said}</p>"
 
 
-def shown(key: str, lang: str = "en") -> list[Any]:
+def shown(key: str) -> list[Any]:
     """Updates for the parts of the tab that show this lesson."""
     at = texts.KEYS.index(key)
     return [
-        key, words(key, lang), gr.update(interactive=at > 0), gr.update(interactive=at + 1 < len(texts.KEYS)),
-        gr.update(visible=key == "2"), picture_of(key, lang), gr.update(visible=key == "3"), curves_value(key, lang),
+        key, words(key), gr.update(interactive=at > 0), gr.update(interactive=at + 1 < len(texts.KEYS)),
+        gr.update(visible=key == "2"), picture_of(key), gr.update(visible=key == "3"), curves_value(key),
     ]  # fmt: skip
 
 
@@ -178,19 +179,19 @@ def _wire_choice(page: Page, parts: list[Any]) -> None:
     choice, _, back, on, *_ = parts
 
     def choose(key: str, hand: str) -> list[Any]:
-        return shown(key if key in texts.KEYS else "1", Hand.of(hand).lang)
+        return shown(key if key in texts.KEYS else "1")
 
     def turn(by: int) -> Callable[[str, str], list[Any]]:
         def turned(key: str, hand: str) -> list[Any]:
             at = texts.KEYS.index(key) + by if key in texts.KEYS else 0
-            return shown(texts.KEYS[min(max(0, at), len(texts.KEYS) - 1)], Hand.of(hand).lang)
+            return shown(texts.KEYS[min(max(0, at), len(texts.KEYS) - 1)])
 
         return turned
 
     def arrive(key: str, hand: str) -> list[Any]:
         if key not in texts.KEYS:
             return [gr.skip()] * (1 + len(parts))
-        return [gr.Tabs(selected="lessons"), *shown(key, Hand.of(hand).lang)]
+        return [gr.Tabs(selected="lessons"), *shown(key)]
 
     choice.input(guarded(choose), [choice, page.hand], parts, **QUIET)
     for button, by in ((back, -1), (on, 1)):
@@ -204,8 +205,8 @@ def _wire_links(page: Page, parts: list[Any]) -> None:
     def go(hand: str, event: gr.EventData) -> list[Any]:
         said, held = dict(parse_qsl(str(event.words).removeprefix("?"))), Hand.of(hand)
         if said.get("lesson") in texts.KEYS:
-            return [gr.skip(), gr.skip(), gr.skip(), *shown(said["lesson"], held.lang)]
-        gr.Info(say("lessons.filled", held.lang), duration=6)
+            return [gr.skip(), gr.skip(), gr.skip(), *shown(said["lesson"])]
+        gr.Info(say("lessons.filled"), duration=6)
         return [filled(held, said), wished(said), gr.Tabs(selected="train"), *[gr.skip()] * len(parts)]
 
     curves.go(guarded(go), page.hand, [page.hand, page.wish, page.tabs, *parts], **SPOKEN)

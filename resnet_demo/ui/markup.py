@@ -85,11 +85,11 @@ def quiet(sentence: str) -> str:
     return f'<p class="quiet">{escape(sentence)}</p>'
 
 
-def strip(heading: str, figures: Sequence[str], of: int, look: str = "", lang: str = "en") -> str:
+def strip(heading: str, figures: Sequence[str], of: int, look: str = "") -> str:
     """Pictures in a row under a heading that says so if they are only the first of more; the heading alone if none."""
     if not figures:
         return quiet(heading)
-    more = say("classify.strip_shown", lang, shown=len(figures), of=of) if of > len(figures) else ""
+    more = say("classify.strip_shown", shown=len(figures), of=of) if of > len(figures) else ""
     head = f'<p class="strip-head">{escape(heading)} <span>{escape(more)}</span></p>'
     return f'{head}<div class="{f"strip {look}".strip()}">{"".join(figures)}</div>'
 

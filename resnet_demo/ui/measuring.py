@@ -16,7 +16,7 @@ from .compare import MOST, compare_html
 from .failures import sentence
 from .figures import milliseconds, time_html
 from .page import Page
-from .strings import say
+from .strings import say, spoken
 
 HERE = Path(__file__).parent
 _one_at_a_time = ThreadPoolExecutor(max_workers=1, thread_name_prefix="measure")
@@ -40,7 +40,7 @@ def measured(page: Page, value: str, elem_id: str, *scripts: str, **options: Any
     return gr.HTML(
         value,
         js_on_load=script(*scripts),
-        server_functions=[measure, compare],
+        server_functions=[spoken(measure), spoken(compare)],
         apply_default_css=False,
         elem_id=elem_id,
         **options,

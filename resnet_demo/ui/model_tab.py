@@ -10,6 +10,7 @@ import gradio as gr
 
 from ..specs import MODELS, ResNetSpec, find_model, is_model, plain_twin
 from . import own
+from .asking import QUIET
 from .compare import MOST, namesakes
 from .drawing import draw
 from .failures import guarded
@@ -18,10 +19,9 @@ from .hand import Hand
 from .markup import quiet
 from .measuring import measured, script
 from .page import Page
-from .strings import label, say
+from .strings import say, translated
 from .words import model_title
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # The families as the page offers them; the notebooks' and the speed records' stand under one head.
 FAMILIES = {
     "cifar": ("cifar",),
@@ -45,18 +45,18 @@ def build(page: Page) -> None:
             with gr.Group(visible=False, elem_id="model-own") as group:
                 parts = own.controls()
             refusal = gr.HTML("", elem_id="own-says", apply_default_css=False)
-            train = gr.Button(label("model.train"), variant="primary", elem_id="model-train")
-            layers = gr.Button(label("model.see_layers"), elem_id="model-layers")
+            train = gr.Button(say("model.train"), variant="primary", elem_id="model-train")
+            layers = gr.Button(say("model.see_layers"), elem_id="model-layers")
         with gr.Column(scale=3, min_width=320, elem_id="model-view"):
             picture = gr.HTML(
                 "", js_on_load=script("drawing.js", "model.js"), elem_id="model-picture", apply_default_css=False
             )
             figures = measured(page, "", "model-figures", "measure.js", "figures.js")
             words = gr.HTML("", elem_id="model-words", apply_default_css=False)
-            gr.HTML(f"<h3>{label('model.compare_title')}</h3>", elem_id="model-compare-title", apply_default_css=False)
+            gr.HTML(f"<h2>{say('model.compare_title')}</h2>", elem_id="model-compare-title", apply_default_css=False)
             others = gr.Dropdown(
                 [(model_title(name), name) for name in MODELS], value=[], multiselect=True, max_choices=MOST - 1,
-                label=label("model.compare"), info=label("model.compare_help"), allow_custom_value=True,
+                label=say("model.compare"), info=say("model.compare_help"), allow_custom_value=True,
                 elem_id="model-others",
             )  # fmt: skip
             table = measured(page, "", "model-compare", "measure.js", "compare.js", html_template="")
@@ -66,22 +66,22 @@ def build(page: Page) -> None:
 
 
 def _controls(spec: ResNetSpec) -> list[gr.Radio]:
-    families = [(label(f"model.family_{name}"), name) for name in FAMILIES]
-    switch = [(label("model.residual"), "residual"), (label("model.plain"), "plain")]
+    families = [(say(f"model.family_{name}"), name) for name in FAMILIES]
+    switch = [(say("model.residual"), "residual"), (say("model.plain"), "plain")]
     return [
-        gr.Radio(families, value=family_of(spec), label=label("model.family"), elem_id="model-family"),
-        gr.Radio(depths(family_of(spec)), value=residual_name(spec), label=label("model.depth"), elem_id="model-depth"),
+        gr.Radio(families, value=family_of(spec), label=say("model.family"), elem_id="model-family"),
+        gr.Radio(depths(family_of(spec)), value=residual_name(spec), label=say("model.depth"), elem_id="model-depth"),
         gr.Radio(
             switch,
             value="residual",
-            label=label("model.shortcut"),
-            info=label("model.shortcut_help"),
+            label=say("model.shortcut"),
+            info=say("model.shortcut_help"),
             elem_id="model-shortcut",
         ),
     ]
 
 
-def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.Button, view: list[gr.HTML]) -> None:
+def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.Button, view: list[Any]) -> None:
     """The controls write to the hand; the hand paints everything, controls included."""
     family, depth, shortcut = controls
     family.input(guarded(take_family), [page.hand, family, shortcut], page.hand, **QUIET)
@@ -136,9 +136,9 @@ def show(hand: str) -> tuple[Any, ...]:
     names = [*MODELS, *(name for name in beside if name not in MODELS)]
     return (
         *_shown_controls(spec),
-        picture_html(spec, held.lang),
-        figures_html(spec, time_html(None, spec, lang=held.lang), held.lang),
-        words_html(spec, held.lang),
+        picture_html(spec),
+        figures_html(spec, time_html(None, spec)),
+        words_html(spec),
         gr.Group(visible=own.is_own(spec)),
         *own.shown(spec),
         gr.Dropdown([(model_title(name), name) for name in names], value=beside, multiselect=True),
@@ -168,9 +168,7 @@ def family_of(spec: ResNetSpec) -> str:
 def depths(family: str) -> list[tuple[str, str]]:
     """What the buttons of a family say, and the residual models they stand for."""
     names = [s.name for s in MODELS.values() if s.family in FAMILIES.get(family, ()) and not s.is_plain]
-    return [
-        (label(f"model.button_{name}") if family == "notebook" else str(MODELS[name].depth), name) for name in names
-    ]
+    return [(say(f"model.button_{name}") if family == "notebook" else str(MODELS[name].depth), name) for name in names]
 
 
 def residual_name(spec: ResNetSpec) -> str:
@@ -181,30 +179,30 @@ def has_twin(spec: ResNetSpec) -> bool:
     return spec.name.replace("resnet", "plain") in MODELS
 
 
-def picture_html(spec: ResNetSpec, lang: str = "en") -> str:
+def picture_html(spec: ResNetSpec) -> str:
     """The drawing in both shapes, of which the style sheet shows the one that fits, and what to see in it."""
-    note = say("draw.arcs_none" if spec.is_plain else "draw.arcs", lang)
+    note = say("draw.arcs_none" if spec.is_plain else "draw.arcs")
     ways = "".join(
-        f'<div class="{way}">{draw(spec, way=way, lang=lang)}'
-        f"<figcaption>{escape(say(f'draw.{way}', lang))} {escape(note)}</figcaption></div>"
+        f'<div class="{way}">{draw(spec, way=way)}'
+        f"<figcaption>{escape(say(f'draw.{way}'))} {escape(note)}</figcaption></div>"
         for way in ("across", "down")
     )
     name = escape(spec.name)
     save = "".join(
-        f'<button type="button" data-save="{kind}" data-name="{name}">{escape(say(f"draw.{kind}", lang))}</button>'
+        f'<button type="button" data-save="{kind}" data-name="{name}">{escape(say(f"draw.{kind}"))}</button>'
         for kind in ("svg", "png")
     )
     return (
-        f'<figure class="network" data-model="{name}"><style>{NARROW}</style><h3>{escape(model_title(spec.name))}</h3>'
+        f'<figure class="network" data-model="{name}"><style>{NARROW}</style><h2>{escape(model_title(spec.name))}</h2>'
         f'{ways}<p class="save">{save}</p></figure>'
     )
 
 
-def words_html(spec: ResNetSpec, lang: str = "en") -> str:
+def words_html(spec: ResNetSpec) -> str:
     """The one sentence, where the network is from, and the line of Python that builds it."""
-    source = say("model.source", lang, source=spec.source)
+    source = say("model.source", source=translated(spec.source))
     line = f'from resnet_demo import build_model; model = build_model("{spec.name}")'
     return (
-        f'<p class="which">{escape(which_one(spec, lang))}</p>{quiet(source)}'
-        f'<p class="quiet python">{escape(say("model.python", lang))}: <code>{escape(line)}</code></p>'
+        f'<p class="which">{escape(which_one(spec))}</p>{quiet(source)}'
+        f'<p class="quiet python">{escape(say("model.python"))}: <code>{escape(line)}</code></p>'
     )

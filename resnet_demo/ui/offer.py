@@ -12,14 +12,15 @@ import gradio as gr
 from .. import imagenet
 from ..errors import LabError
 from . import shelf
-from .failures import guarded
+from .asking import QUIET
+from .failures import guarded, sentence
 from .hand import Hand
 from .markup import LISTEN, alert, quiet, send, sent
 from .page import Lab, Page
 from .strings import say
+from .telling import told_by
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-FETCH = {"api_visibility": "private", "concurrency_id": "fetch", "concurrency_limit": 2}
+FETCH: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "fetch", "concurrency_limit": 2}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Offer:
         held = Hand.of(hand)
         if not is_absent(key):
             return "", gr.skip()
-        return offer_html(imagenet.WEIGHTS[key], held.lang), gr.update(value=self._in_hand(held))
+        return offer_html(imagenet.WEIGHTS[key]), gr.update(value=self._in_hand(held))
 
     def follow(self, hand: str, event: gr.EventData) -> Any:
         """The same for a button that offers a checkpoint."""
@@ -47,9 +48,9 @@ class Offer:
         if not isinstance(key, str) or key not in imagenet.WEIGHTS:
             return "", gr.skip()
         try:
-            imagenet.obtain(key, lambda what, share: progress(share or 0.0, desc=what))
+            imagenet.obtain(key, told_by(progress))
         except LabError as error:
-            return alert(str(error)) + _buttons(key, "classify.offer_again", held.lang), gr.skip()
+            return alert(sentence(error)) + _buttons(key, "classify.offer_again"), gr.skip()
         return "", held.with_(checkpoint=key, model=imagenet.WEIGHTS[key].model).to_json()
 
     def _in_hand(self, held: Hand) -> str | None:
@@ -65,29 +66,29 @@ def is_absent(key: Any) -> bool:
     return isinstance(key, str) and key in imagenet.WEIGHTS and not imagenet.WEIGHTS[key].path().is_file()
 
 
-def offer_html(weights: imagenet.WeightFile, lang: str = "en") -> str:
+def offer_html(weights: imagenet.WeightFile) -> str:
     """What is to be downloaded from where, under which terms, and the two answers."""
     host = urlsplit(weights.url).hostname or ""
-    words = say("classify.offer", lang, title=weights.title, mb=weights.size_mb, host=host)
-    terms = say("classify.offer_terms", lang, licence=imagenet.LICENCE)
-    return f"<p>{escape(words)}</p>{quiet(terms)}{_buttons(weights.name, 'classify.offer_get', lang)}"
+    words = say("classify.offer", title=weights.title, mb=weights.size_mb, host=host)
+    terms = say("classify.offer_terms", licence=imagenet.LICENCE)
+    return f"<p>{escape(words)}</p>{quiet(terms)}{_buttons(weights.name, 'classify.offer_get')}"
 
 
-def _buttons(key: str, words: str, lang: str) -> str:
-    get = escape(say(words, lang, mb=imagenet.WEIGHTS[key].size_mb))
-    leave = escape(say("classify.offer_not", lang))
+def _buttons(key: str, words: str) -> str:
+    get = escape(say(words, mb=imagenet.WEIGHTS[key].size_mb))
+    leave = escape(say("classify.offer_not"))
     return (
         f'<div class="asks"><button type="button" class="ask primary" {send({"fetch": key})}>{get}</button>'
         f'<button type="button" class="ask" {send({"fetch": None})}>{leave}</button></div>'
     )
 
 
-def reported_html(entry: shelf.Entry, lang: str = "en") -> str:
+def reported_html(entry: shelf.Entry) -> str:
     """What torchvision says of how good these weights are, in place of figures measured here."""
     reported = imagenet.WEIGHTS[entry.key].card()["reported"]
     figures = {"accuracy": f"{reported['accuracy']:.1%}", "top5": f"{reported['top5']:.1%}"}
-    words = say("classify.reported", lang, n=reported["n"], source=reported["source"], **figures)
-    return f"<p>{escape(words)}</p>{quiet(say('classify.reported_own', lang))}"
+    words = say("classify.reported", n=reported["n"], source=reported["source"], **figures)
+    return f"<p>{escape(words)}</p>{quiet(say('classify.reported_own'))}"
 
 
 def place() -> gr.HTML:

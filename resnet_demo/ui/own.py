@@ -11,9 +11,10 @@ from ..architecture import BLOCKS, SHORTCUTS
 from ..custom import CLASSES, OWN, STEMS, own_name, own_parts
 from ..errors import LabError
 from ..specs import ResNetSpec, find_model
+from .failures import sentence
 from .hand import Hand
 from .markup import alert
-from .strings import label, say
+from .strings import say
 
 FIELDS = ("block", "blocks", "widths", "stem", "shortcut", "classes")
 
@@ -22,12 +23,12 @@ def controls() -> dict[str, Any]:
     """The controls by FIELDS, as they stand for the name that `own_like` gives to ResNet-20."""
 
     def radio(field: str, values: Any, value: str) -> gr.Radio:
-        choices = [(label(f"model.own_{field}_{name}"), name) for name in values]
-        return gr.Radio(choices, value=value, label=label(f"model.own_{field}"), elem_id=f"own-{field}")
+        choices = [(say(f"model.own_{field}_{name}"), name) for name in values]
+        return gr.Radio(choices, value=value, label=say(f"model.own_{field}"), elem_id=f"own-{field}")
 
     def text(field: str, value: str) -> gr.Textbox:
-        info = label(f"model.own_{field}_help")
-        return gr.Textbox(value, label=label(f"model.own_{field}"), info=info, max_length=60, elem_id=f"own-{field}")
+        info = say(f"model.own_{field}_help")
+        return gr.Textbox(value, label=say(f"model.own_{field}"), info=info, max_length=60, elem_id=f"own-{field}")
 
     return {
         "block": radio("block", BLOCKS, "basic"),
@@ -35,7 +36,7 @@ def controls() -> dict[str, Any]:
         "widths": text("widths", "16 32 64"),
         "stem": radio("stem", STEMS, "cifar"),
         "shortcut": radio("shortcut", SHORTCUTS, "zero_pad"),
-        "classes": gr.Number(10, label=label("model.own_classes"), precision=0, elem_id="own-classes"),
+        "classes": gr.Number(10, label=say("model.own_classes"), precision=0, elem_id="own-classes"),
     }
 
 
@@ -71,16 +72,16 @@ def take(hand: str, *values: Any) -> tuple[Any, str]:
             return gr.skip(), ""
         return held.with_(model=name, checkpoint="").to_json(), ""
     except LabError as error:
-        return gr.skip(), alert(str(error))
+        return gr.skip(), alert(sentence(error))
 
 
 def name_of(block: str, blocks: str, widths: str, stem: str, shortcut: str, classes: float | None) -> str:
     """Raises: InvalidSpec, or LabError for text that holds no numbers."""
-    lists = [_numbers(text, say(f"model.own_{field}")) for field, text in (("blocks", blocks), ("widths", widths))]
+    counts, sizes = _numbers(blocks, say("model.own_blocks")), _numbers(widths, say("model.own_widths"))
     if classes is not None and (isinstance(classes, str) or classes != int(classes)):
         raise LabError(what=say("layers.not_a_number", what=say("model.own_classes")))
     many = CLASSES.get(str(stem)) if classes is None else int(classes)
-    return find_model(own_name(str(block), *lists, str(stem), str(shortcut), max(0, many or 0))).name
+    return find_model(own_name(str(block), counts, sizes, str(stem), str(shortcut), max(0, many or 0))).name
 
 
 def _numbers(text: str, what: str) -> tuple[int, ...]:

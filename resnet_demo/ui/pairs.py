@@ -11,11 +11,13 @@ from PIL import Image
 
 from ..errors import ClassesDiffer, LabError
 from . import examples, gradebook, pair_view, shelf
+from .failures import sentence
 from .gradebook import Answers, Grades, Progress
 from .hand import Hand
 from .markup import alert, quiet, sent
 from .page import Lab
-from .strings import label, say
+from .strings import say
+from .telling import told_by
 
 KINDS = ("both", "first", "second", "neither")  # who is right
 
@@ -64,7 +66,7 @@ def measured(lab: Lab, entry: shelf.Entry, other: shelf.Entry, progress: Progres
     )
     second = _reordered(second, first)
     if not torch.equal(first.labels, second.labels):
-        raise gr.Error(label("classify.no_such_picture"), print_exception=False)
+        raise gr.Error(say("classify.no_such_picture"), print_exception=False)
     return Pair(first, second)
 
 
@@ -91,11 +93,11 @@ class Pairing:
 
     lab: Lab
 
-    def offer(self, entry: shelf.Entry | None, lang: str) -> Any:
+    def offer(self, entry: shelf.Entry | None) -> Any:
         """The list of checkpoints that know the same classes as the one in hand, or a sentence that there are none."""
         others = shelf.alike(self.lab, entry) if entry else []
-        listed = [(shelf.label_of(other, lang), other.key) for other in others]
-        info = say("classify.pair_help" if listed else "classify.pair_none", lang)
+        listed = [(shelf.label_of(other), other.key) for other in others]
+        info = say("classify.pair_help" if listed else "classify.pair_none")
         return gr.update(choices=listed, interactive=bool(listed), info=info)
 
     def compare(self, hand: str, key: str | None, progress: gr.Progress = gr.Progress()) -> tuple[str, str]:
@@ -104,24 +106,21 @@ class Pairing:
         if not key:
             return "", ""
 
-        def tell(what: str, share: float | None) -> None:
-            progress(share or 0.0, desc=say("classify.testing", held.lang) if what == "testing" else what)
-
         try:
             entry, other = self._both(held, key)
-            pair = measured(self.lab, entry, other, tell)
+            pair = measured(self.lab, entry, other, told_by(progress))
         except LabError as error:
-            return alert(str(error)), ""
-        names = [shelf.label_of(one, held.lang) for one in (entry, other)]
-        return pair_view.pair_html(pair, names, held.lang), quiet(say("classify.pair_no_strip", held.lang))
+            return alert(sentence(error)), ""
+        names = [shelf.label_of(one) for one in (entry, other)]
+        return pair_view.pair_html(pair, names), quiet(say("classify.pair_no_strip"))
 
     def show(self, hand: str, key: str | None, event: gr.EventData) -> str:
         """The pictures behind the count or the class that was clicked."""
         held, asked = Hand.of(hand), sent(event)
         try:
-            return pair_view.strip_for(self._pair(held, key, asked), asked, held.lang)
+            return pair_view.strip_for(self._pair(held, key, asked), asked)
         except LabError as error:
-            return alert(str(error))
+            return alert(sentence(error))
 
     def take(self, hand: str, key: str | None, event: gr.EventData) -> Image.Image:
         """The picture that was clicked."""
@@ -129,7 +128,7 @@ class Pairing:
         images = self._pair(Hand.of(hand), key, asked).first.images.images
         index = asked.get("picture")
         if type(index) is not int or not 0 <= index < len(images):
-            raise gr.Error(label("classify.no_such_picture"), print_exception=False)
+            raise gr.Error(say("classify.no_such_picture"), print_exception=False)
         return examples.enlarged(images[index])
 
     def _pair(self, held: Hand, key: str | None, asked: dict[str, Any]) -> Pair:
@@ -140,5 +139,5 @@ class Pairing:
     def _both(self, held: Hand, key: str) -> tuple[shelf.Entry, shelf.Entry]:
         entry = shelf.chosen(self.lab, held)
         if entry is None:
-            raise gr.Error(label("classify.no_grades"), print_exception=False)
+            raise gr.Error(say("classify.no_grades"), print_exception=False)
         return entry, shelf.find(self.lab, str(key))

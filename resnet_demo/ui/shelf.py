@@ -91,11 +91,11 @@ def find(lab: Lab, key: str) -> Entry:
         return entry
     if key in (known := shipped()):
         return _of_shipped(key, known[key])
-    if entry := _of_imported(lab, key):
-        return entry
+    if imported := _of_imported(lab, key):
+        return imported
     with suppress(LabError):
-        if entry := _of_run(lab.store.get(key)):
-            return entry
+        if trained := _of_run(lab.store.get(key)):
+            return trained
     raise UnknownCheckpoint(name=key, known=[entry.key for entry in entries(lab)[:5]])
 
 
@@ -174,22 +174,20 @@ def _read(path: str, mtime_ns: int, size_bytes: int) -> tuple[tuple[str, ...], i
     return tuple(map(str, classes)), shape[0] if shape and type(shape[0]) is int else 0
 
 
-def choices(lab: Lab, lang: str = "en") -> list[tuple[str, str]]:
+def choices(lab: Lab) -> list[tuple[str, str]]:
     """(what one reads, key) for every entry."""
-    return [(label_of(entry, lang), entry.key) for entry in [*entries(lab), *published()]]
+    return [(label_of(entry), entry.key) for entry in [*entries(lab), *published()]]
 
 
-def label_of(entry: Entry, lang: str = "en") -> str:
+def label_of(entry: Entry) -> str:
     """“resnet20 on Fashion-MNIST, 0.914 on test · training now, step 120”."""
-    words = [
-        say("classify.entry", lang, model=entry.title or model_title(entry.model), data=dataset_title(entry.dataset))
-    ]
+    words = [say("classify.entry", model=entry.title or model_title(entry.model), data=dataset_title(entry.dataset))]
     if entry.accuracy is not None:
         where = "classify.entry_test" if entry.is_finished else "classify.entry_validation"
         where = "classify.entry_published" if entry.key in WEIGHTS else where
-        words.append(say(where, lang, accuracy=accuracy(entry.accuracy)))
+        words.append(say(where, accuracy=accuracy(entry.accuracy)))
     size = WEIGHTS[entry.key].size_mb if entry.key in WEIGHTS else 0
-    words.append(say(f"classify.state_{entry.state}", lang, step=f"{entry.step or 0:,}", mb=size))
+    words.append(say(f"classify.state_{entry.state}", step=f"{entry.step or 0:,}", mb=size))
     return " · ".join(words)
 
 

@@ -33,44 +33,44 @@ class Station:
     shape: tuple[int, ...]
 
 
-def stations(spec: ResNetSpec, input: tuple[int, ...] | None = None, lang: str = "en") -> list[Station]:
+def stations(spec: ResNetSpec, input: tuple[int, ...] | None = None) -> list[Station]:
     """Stem, stages and head in order. Raises: InputDoesNotFit."""
     table = layer_table(spec, input)
-    return [_station(node, lang) for node in layer_tree(spec, table).children]
+    return [_station(node) for node in layer_tree(spec, table).children]
 
 
-def _station(node: Node, lang: str) -> Station:
+def _station(node: Node) -> Station:
     if node.kind != "stage":
-        box = Box(node.path, tuple(_lines(node, lang)), params=node.params, macs=node.macs)
-        return Station(node.path, say(f"draw.{node.kind}", lang), "", (box,), node.output_shape)
-    boxes = tuple(_box(child, lang) for child in node.children)
+        box = Box(node.path, tuple(_lines(node)), params=node.params, macs=node.macs)
+        return Station(node.path, say(f"draw.{node.kind}"), "", (box,), node.output_shape)
+    boxes = tuple(_box(child) for child in node.children)
     blocks = sum(box.count for box, child in zip(boxes, node.children) if child.kind != "entry")
     number = node.path.removeprefix("layer")
-    note = say("draw.blocks" if blocks > 1 else "draw.block", lang, n=blocks) if blocks else ""
-    return Station(node.path, say("draw.stage", lang, n=number), note, boxes, node.output_shape)
+    note = say("draw.blocks" if blocks > 1 else "draw.block", n=blocks) if blocks else ""
+    return Station(node.path, say("draw.stage", n=number), note, boxes, node.output_shape)
 
 
-def _box(node: Node, lang: str) -> Box:
+def _box(node: Node) -> Box:
     block = node.children[0] if node.kind == "fold" else node
     beside = [child for child in block.children if child.kind == "shortcut"]
     return Box(
-        path=node.path, lines=tuple(_lines(block, lang)), count=node.count,
+        path=node.path, lines=tuple(_lines(block)), count=node.count,
         shortcut=beside[0].shortcut if beside else "", params=node.params, macs=node.macs,
     )  # fmt: skip
 
 
-def _lines(node: Node, lang: str) -> list[str]:
+def _lines(node: Node) -> list[str]:
     """One line for each layer that the paper's Table 1 would name."""
     on_branch = (row for row in node.rows if ".downsample" not in row.name)
-    return [line for row in on_branch if (line := _line(row, lang))]
+    return [line for row in on_branch if (line := _line(row))]
 
 
-def _line(row: LayerRow, lang: str) -> str:
-    if row.type == "Conv2d":
+def _line(row: LayerRow) -> str:
+    if row.kernel and row.stride and row.type == "Conv2d":
         by = f" /{row.stride[0]}" if row.stride[0] > 1 else ""
         return f"{row.kernel[0]}×{row.kernel[1]} {row.output_shape[0]}{by}"
-    if row.type == "MaxPool2d":
-        return say("draw.max_pool", lang, by=row.stride[0])
+    if row.stride and row.type == "MaxPool2d":
+        return say("draw.max_pool", by=row.stride[0])
     if "Pool" in row.type:
-        return say("draw.global_max" if "Max" in row.type else "draw.average", lang)
-    return say("draw.linear", lang, n=row.output_shape[0]) if row.type == "Linear" else ""
+        return say("draw.global_max" if "Max" in row.type else "draw.average")
+    return say("draw.linear", n=row.output_shape[0]) if row.type == "Linear" else ""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
 from ..datasets import DATASETS, availability
 from ..errors import LabError
-from .strings import say
+from .strings import say, translated
+from .words import dataset_title, listed_words
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..datasets import Dataset
 
 ROWS = 2
@@ -25,13 +29,13 @@ def strip_html(name: str) -> str:
     channels, height, width = spec.shape
     facts = say(
         "train.pictures", train=spec.train, test=spec.test, channels=channels, height=height, width=width,
-        classes=len(spec.classes), where=found.where.split(":")[0],
+        classes=len(spec.classes), where=re.split("[:：]", translated(found.where))[0],
     )  # fmt: skip
-    alt = say("train.pictures_alt", title=spec.title, classes=", ".join(spec.classes))
+    alt = say("train.pictures_alt", title=dataset_title(name), classes=listed_words(spec.classes))
     address = _strip_or_nothing(name) if found.available else ""
     picture = f"<img src='{address}' alt='{escape(alt)}'>" if address else ""
     missing = "" if found.available else f" {say('train.no_pictures')}"
-    return f"{picture}<p class='quiet'>{escape(facts)}.{escape(missing)}</p>"
+    return f"{picture}<p class='quiet'>{escape(facts)}{escape(missing)}</p>"
 
 
 def _strip_or_nothing(name: str) -> str:
@@ -56,7 +60,7 @@ def _strip(name: str) -> str:
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def _tiles(data: Dataset):
+def _tiles(data: Dataset) -> np.ndarray:
     """-> uint8 array (ROWS * H, classes * W, C)"""
     import torch
 

@@ -19,6 +19,7 @@ from ..runs import export
 from ..runs.config import RunConfig
 from . import recordings
 from .links import settings_link
+from .strings import DEFAULT, speaking
 from .words import model_title
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def write(run: Taken, what: str, place: Path) -> Path:
     from ..plots import curves
 
     path = place / f"{run.name}.{what}"
-    title = run.config.title or f"{model_title(run.config.spec.name)} ({run.name})"
+    with speaking(DEFAULT):  # a file's words are English, as its names are
+        title = run.config.title or f"{model_title(run.config.spec.name)} ({run.name})"
     curves(run.history, title).savefig(path, dpi=150)
     return path

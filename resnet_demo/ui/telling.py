@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..datasets import DATASETS
 from ..events import History
+from ..imagesets import Progress
 from ..runs.scheduler import Place
 from ..runs.status import Status
 from ..runs.store import Run
-from .strings import say
+from .strings import say, translated
 from .words import accuracy, seconds_words
 
 MEGABYTE = 1e6
@@ -20,7 +23,7 @@ def status_words(status: Status, history: History, *, place: Place | None, is_st
     """One line: what the run is doing and how long it will take, or how it ended."""
     if status.state == "queued":
         if place is not None and place.place == 0:
-            return say("train.starting")
+            return translated(status.doing) or say("train.starting")
         if place is None or place.wait_seconds is None:
             return say("train.queued", place=place.place if place else 1)
         return say("train.queued_wait", place=place.place, wait=seconds_words(place.wait_seconds))
@@ -36,9 +39,18 @@ def _running_words(status: Status, history: History, is_stopping: bool) -> str:
         return say("train.stopping")
     left = history.seconds_left()
     if not history.steps or history.finished or left is None:
-        return status.doing or say("train.starting")
-    key = "train.running" if history.started.budget_seconds else "train.running_about"
+        return translated(status.doing) or say("train.starting")
+    key = "train.running" if history.started and history.started.budget_seconds else "train.running_about"
     return say(key, left=seconds_words(left), rate=history.steps[-1].images_per_second)
+
+
+def told_by(progress: Callable[..., Any]) -> Progress:
+    """What Gradio's progress is told while the core is busy, in the words of the page."""
+
+    def tell(what: str, share: float | None) -> None:
+        progress(share or 0.0, desc=say("classify.testing") if what == "testing" else translated(what))
+
+    return tell
 
 
 def share_of(status: Status, history: History) -> float | None:
@@ -53,9 +65,10 @@ def ending_words(status: Status, history: History, dataset: str) -> str:
     if status.is_active:
         return ""
     if status.state == "failed":
-        return status.message or say("train.end_failed")
+        return translated(status.message) or say("train.end_failed")
     if status.state == "interrupted":
-        return say("train.end_interrupted", step=history.step)
+        key = "train.end_gpu_time" if status.reason == "gpu_time" else "train.end_interrupted"
+        return say(key, step=history.step)
     if history.finished and history.finished.test_accuracy is not None:
         return tested_words(history, dataset)
     best = history.best
@@ -65,12 +78,17 @@ def ending_words(status: Status, history: History, dataset: str) -> str:
 
 
 def tested_words(history: History, dataset: str) -> str:
-    if history.finished is None or history.finished.test_accuracy is None:
+    finished = history.finished
+    if finished is None or finished.test_accuracy is None:
         return ""
-    told = {"accuracy": history.finished.test_accuracy, "seconds": seconds_words(history.seconds)}
+    told: dict[str, Any] = {"accuracy": finished.test_accuracy, "seconds": seconds_words(history.seconds)}
     if dataset in DATASETS:
-        return say("train.end_tested", n=DATASETS[dataset].test, **told)
-    return say("train.end_tested_plain", **told)
+        words = say("train.end_tested", n=DATASETS[dataset].test, **told)
+    else:
+        words = say("train.end_tested_plain", **told)
+    if finished.unhindered is None:
+        return words
+    return f"{words} {say('train.end_hindered', rate=finished.images_per_second, possible=finished.unhindered)}"
 
 
 def summary_words(history: History) -> str:
@@ -102,6 +120,8 @@ def facts_words(run: Run, status: Status) -> str:
     if status.gpu_memory:
         parts.append(say("train.gpu_memory", mb=status.gpu_memory / MEGABYTE))
     parts += [say("train.fact_batch", n=config.recipe.batch_size), say("train.fact_seed", n=config.seed)]
+    if config.asked:
+        parts.append(say("train.fact_chosen"))
     if config.parent:
         parts.append(say("train.fact_parent"))
     if config.owner.name:

@@ -9,6 +9,8 @@ import gradio as gr
 HERE = Path(__file__).parent
 STYLE = HERE / "style.css"
 
+# macOS, Windows, Linux: asked for letters that the fonts before them lack.
+CHINESE = ("PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei")
 ACCENT = gr.themes.Color(
     name="accent",
     c50="#eef6fb", c100="#d8eaf5", c200="#afd4ea", c300="#78b7da", c400="#3a96c8", c500="#0072b2",
@@ -26,6 +28,12 @@ def theme() -> gr.themes.Base:
         secondary_hue=ACCENT,
         neutral_hue=gr.themes.colors.gray,
         radius_size=gr.themes.sizes.radius_md,
-        font=[gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
+        font=[
+            gr.themes.LocalFont("Source Sans Pro", weights=(400, 700)),
+            "ui-sans-serif",
+            "system-ui",
+            *map(gr.themes.Font, CHINESE),
+            "sans-serif",
+        ],
         font_mono=[gr.themes.LocalFont("IBM Plex Mono", weights=(400, 700)), "ui-monospace", "monospace"],
     ).set(body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_400")

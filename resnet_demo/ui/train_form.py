@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -9,20 +10,22 @@ from typing import Any
 import gradio as gr
 
 from ..datasets import DATASETS
-from ..recipes import AUGMENTATIONS, RECIPES, find_recipe
+from ..errors import LabError
+from ..recipes import AUGMENTATIONS, RECIPES, Length, find_recipe
+from ..runs.estimates import gpu_seconds_of
 from ..specs import MODELS
+from .asking import QUIET, SPOKEN
 from .failures import guarded
-from .forms import LENGTHS, SECONDS, TrainForm, within
+from .forms import LENGTHS, LENT_SECONDS, SECONDS, TrainForm, limit_of, within
 from .hand import Hand
 from .links import form_like, form_of
 from .page import Lab, Page
-from .strings import label, say
+from .strings import say, translated
 from .strips import strip_html
 from .take import taken
 from .who import Who
 from .words import dataset_title, model_title, seconds_words
 
-QUIET = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 FILLED = ("length", "amount", "recipe", "lr", "batch_size", "augment", "seed", "gpus")  # by a link
 # In the browser alone: whoever clicks Start at once gets what is in hand, however slow the server is.
 MIRROR = "(text) => { const hand = JSON.parse(text); return [hand.model, hand.dataset]; }"
@@ -62,40 +65,57 @@ class FormParts:
 
 def build_form(lab: Lab) -> FormParts:
     models = [(model_title(name), name) for name in MODELS]
-    own = {"allow_custom_value": True}  # a network of one's own has a name that is in no list
-    form = {"model": gr.Dropdown(models, value="resnet20", label=label("train.model"), elem_id="train-model", **own)}
+    form: dict[str, Any] = {}
+    form["model"] = gr.Dropdown(
+        models, value="resnet20", label=say("train.model"), elem_id="train-model",
+        allow_custom_value=True,  # a network of one's own has a name that is in no list
+    )  # fmt: skip
     data = [(dataset_title(name), name) for name in DATASETS]
-    form["dataset"] = gr.Dropdown(data, value="fashion-mnist", label=label("train.dataset"), elem_id="train-dataset")
+    form["dataset"] = gr.Dropdown(data, value="fashion-mnist", label=say("train.dataset"), elem_id="train-dataset")
     strip = gr.HTML("", elem_id="train-strip")
     lengths = length_choices(lab)
-    usual = "60" if "60" in dict(map(reversed, lengths)) else lengths[-3][1]
+    usual = "20" if lab.classroom.is_lent else "60"
+    usual = usual if usual in [value for _, value in lengths] else lengths[-3][1]
     form["length"] = gr.Radio(
-        lengths, value=usual, label=label("train.length"), info=longest_words(lab) or None, elem_id="train-length"
+        lengths, value=usual, label=say("train.length"), info=longest_words(lab) or None, elem_id="train-length"
     )
     form["amount"] = gr.Number(
         2,
-        label=label("train.amount"),
-        info=label("train.amount_help"),
+        label=say("train.amount"),
+        info=say("train.amount_help"),
         minimum=0,
         visible=False,
         elem_id="train-amount",
     )
-    start = gr.Button(label("train.start"), variant="primary", elem_id="train-start")
-    line = gr.HTML(f"<p>{escape(label('train.line_free'))}</p>", elem_id="train-line")
-    with gr.Accordion(label("train.more"), open=False, elem_id="train-more") as fold:
+    start = gr.Button(start_words(lab, usual), variant="primary", elem_id="train-start")
+    line = gr.HTML(f"<p>{escape(say('train.line_free'))}</p>", elem_id="train-line")
+    with gr.Accordion(say("train.more"), open=False, elem_id="train-more") as fold:
         form |= _more(lab)
-        link = gr.Button(label("train.link_form"), size="sm", elem_id="train-link")
+        link = gr.Button(say("train.link_form"), size="sm", elem_id="train-link")
     return FormParts(form, start, line, strip, fold, link)
 
 
 def length_choices(lab: Lab, extra: str = "", is_teacher: bool = False) -> list[tuple[str, str]]:
     """(what one reads, value) for every length that the lab offers, with one that a link asks for among them."""
     longest = None if is_teacher else lab.classroom.longest_seconds
-    seconds = within(SECONDS, longest)
+    seconds = within(LENT_SECONDS if lab.classroom.is_lent else SECONDS, longest)
     if extra.isdigit() and extra not in seconds and (longest is None or int(extra) <= longest):
         seconds = sorted([*seconds, extra], key=int)
-    named = [(label(f"train.length_{key}") if key in SECONDS else seconds_words(int(key)), key) for key in seconds]
-    return named + [(label(f"train.length_{key}"), key) for key in LENGTHS if key not in SECONDS]
+    named = [(say(f"train.length_{key}") if key in SECONDS else seconds_words(int(key)), key) for key in seconds]
+    return named + [(say(f"train.length_{key}"), key) for key in LENGTHS if key not in SECONDS]
+
+
+def start_words(lab: Lab, length: str, amount: float | None = None, gpus: float | None = 1) -> str:
+    """What the button says: where a GPU is lent also what the run costs of it."""
+    if not lab.classroom.is_lent:
+        return say("train.start")
+    if not gpus:
+        return say("train.start_free")
+    try:
+        limit = limit_of(length, amount)
+    except LabError:
+        limit = {}
+    return say("train.start_lent", seconds=gpu_seconds_of(Length(limit.get("seconds"), limit.get("epochs"))))
 
 
 def longest_words(lab: Lab) -> str:
@@ -103,6 +123,9 @@ def longest_words(lab: Lab) -> str:
     room = lab.classroom
     if room.longest_seconds is None:
         return ""
+    if room.is_lent:
+        words = {"lent": seconds_words(room.longest_of(1) or 0), "longest": seconds_words(room.longest_seconds)}
+        return say("train.longest_lent", **words)
     longest = seconds_words(room.longest_seconds)
     if not room.is_on:
         return say("train.longest", longest=longest)
@@ -111,34 +134,42 @@ def longest_words(lab: Lab) -> str:
 
 
 def _more(lab: Lab) -> dict[str, Any]:
-    recipe, slots = RECIPES["budget"], lab.scheduler.slots
-    augmentations = [(label(f"train.augment_{name}"), name) for name in AUGMENTATIONS]
+    recipe = RECIPES["budget"]
+    augmentations = [(say(f"train.augment_{name}"), name) for name in AUGMENTATIONS]
     return {
         "recipe": gr.Dropdown(
             list(RECIPES),
             value=recipe.name,
-            label=label("train.recipe"),
+            label=say("train.recipe"),
             elem_id="train-recipe",
             info=recipe_help(recipe.name),
         ),
-        "lr": gr.Number(recipe.peak_lr, label=label("train.lr"), elem_id="train-lr"),
-        "batch_size": gr.Number(recipe.batch_size, label=label("train.batch_size"), precision=0, elem_id="train-batch"),
+        "lr": gr.Number(recipe.peak_lr, label=say("train.lr"), elem_id="train-lr"),
+        "batch_size": gr.Number(recipe.batch_size, label=say("train.batch_size"), precision=0, elem_id="train-batch"),
         "augment": gr.CheckboxGroup(
-            augmentations, value=list(recipe.augment), label=label("train.augment"), elem_id="train-augment"
+            augmentations, value=list(recipe.augment), label=say("train.augment"), elem_id="train-augment"
         ),
         "seed": gr.Number(
-            0, label=label("train.seed"), info=label("train.seed_help"), precision=0, elem_id="train-seed"
+            0, label=say("train.seed"), info=say("train.seed_help"), precision=0, elem_id="train-seed"
         ),
         "gpus": gr.Radio(
-            [(f"{count}", count) for count in range(1, slots + 1)], value=1, visible=slots > 1,
-            label=label("train.gpus"), info=label("train.gpus_help"), elem_id="train-gpus",
+            gpu_choices(lab), value=1, visible=len(gpu_choices(lab)) > 1, elem_id="train-gpus",
+            label=say("train.where" if lab.classroom.is_lent else "train.gpus"),
+            info=say("train.where_help" if lab.classroom.is_lent else "train.gpus_help"),
         ),
     }  # fmt: skip
 
 
+def gpu_choices(lab: Lab) -> list[tuple[str, int]]:
+    """(what one reads, number of GPUs): how many of those here or, where one is lent, that one or the CPU."""
+    if lab.classroom.is_lent:
+        return [(say("train.where_gpu"), 1), (say("train.where_cpu"), 0)]
+    return [(f"{count}", count) for count in range(1, lab.scheduler.slots + 1)]
+
+
 def recipe_help(name: str) -> str:
-    source = find_recipe(name).source
-    return f"{source[0].upper()}{source[1:]}."
+    source = translated(find_recipe(name).source)
+    return say("train.recipe_help", source=f"{source[0].upper()}{source[1:]}")
 
 
 def wire_form(page: Page, parts: FormParts) -> None:
@@ -159,11 +190,14 @@ def wire_form(page: Page, parts: FormParts) -> None:
         is_teacher = page.lab.scheduler.is_teacher(Who.of(who).token)
         return gr.update(choices=length_choices(page.lab, is_teacher=True)) if is_teacher else gr.skip()
 
-    spoken = {"show_progress": "hidden", "api_visibility": "private"}
-    page.wish.change(guarded(fill), page.wish, parts.filled, **spoken)
+    page.wish.change(guarded(fill), page.wish, parts.filled, **SPOKEN)
     page.who.change(guarded(lengths), page.who, form["length"], **QUIET)
+    if page.lab.classroom.is_lent:
+        costs = [form[name] for name in ("length", "amount", "gpus")]
+        for control in costs:
+            control.change(guarded(functools.partial(start_words, page.lab)), costs, parts.start, **QUIET)
     ordered = [form[name] for name in ("model", "dataset", *FILLED)]
-    parts.link.click(guarded(_say_copied), ordered, None, js=COPY_SETTINGS, **spoken)
+    parts.link.click(guarded(_say_copied), ordered, None, js=COPY_SETTINGS, **SPOKEN)
 
 
 def filled(lab: Lab, form: TrainForm, opens: object) -> list[Any]:
@@ -180,7 +214,7 @@ def filled(lab: Lab, form: TrainForm, opens: object) -> list[Any]:
         form.batch_size,
         list(form.augment or ()),
         form.seed,
-        int(form.gpus) if form.gpus in range(1, lab.scheduler.slots + 1) else 1,
+        int(form.gpus or 0) if form.gpus in dict(map(reversed, gpu_choices(lab))) else 1,
         gr.update(open=bool(opens)),
     ]
 
@@ -193,6 +227,8 @@ def like_run(page: Page) -> Any:
         form = form_like(config)
         if event.half:
             form = replace(form, batch_size=max(2, config.recipe.batch_size // 2))
+        if getattr(event, "free", False):
+            form = replace(form, gpus=0)
         gr.Info(say("train.did_fill"), duration=4)
         held = Hand.of(hand).with_(model=form.model, dataset=form.dataset).to_json()
         return [held, *filled(page.lab, form, True)]

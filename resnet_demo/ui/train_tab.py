@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from .acts import Acts
+from .asking import QUIET, SPOKEN
 from .failures import guarded
 from .forms import TrainForm
 from .frame import holding
@@ -15,9 +16,9 @@ from .hand import Hand
 from .overlay import Overlay
 from .page import Page
 from .run_table import RunTable, mine_of
-from .strings import label, say
+from .strings import say, spoken
 from .take import FETCH, Take
-from .train_form import QUIET, FormParts, build_form, like_run, wire_form
+from .train_form import FormParts, build_form, like_run, wire_form
 from .watch import Watch, line_words, shown_runs
 from .who import Who
 
@@ -31,10 +32,9 @@ WORDS = (
     "stop", "leave", "classify", "progress", "log", "loss", "accuracy", "batch", "smoothed", "validation", "best",
     "best_at", "training", "step", "epoch", "seconds", "auto", "axis", "smoothing", "log_scale", "untick",
     "reconnecting", "resume", "test_now", "more_time", "more_for", "again", "rename", "new_name", "keep", "delete",
-    "delete_sure", "half", "along", "take_weights", "take_csv", "take_png", "take_svg", "link_run", "link_settings",
-    "copied", "command", "python", "test", "tested",
+    "delete_sure", "half", "free", "along", "take_weights", "take_csv", "take_png", "take_svg", "link_run",
+    "link_settings", "copied", "command", "python", "test", "tested",
 )  # fmt: skip
-SPOKEN = {"show_progress": "hidden", "api_visibility": "private"}  # what says a word afterwards goes by the queue
 CONTROL = {**SPOKEN, "concurrency_id": "control", "concurrency_limit": 1}
 
 
@@ -46,7 +46,7 @@ def build(page: Page) -> None:
             view = _view(page)
     table = RunTable(page.lab)
     runs = table.component()
-    file = gr.DownloadButton(label("train.take_weights"), elem_id="take-file")
+    file = gr.DownloadButton(say("train.take_weights"), elem_id="take-file")
     wire_form(page, parts)
     _wire_start(page, parts)
     _wire_view(page, view, file, parts)
@@ -70,10 +70,10 @@ def _view(page: Page) -> gr.HTML:
         shown,
         html_template="",
         js_on_load="\n".join((HERE / name).read_text(encoding="utf-8") for name in ("curves.js", "view.js")),
-        server_functions=[snapshot, details, compare],
+        server_functions=[spoken(snapshot), spoken(details), spoken(compare)],
         apply_default_css=False,
         elem_id="run-view",
-        words={key: label(f"train.{key}") for key in WORDS} | {"lr": label("train.rate")},
+        words={key: say(f"train.{key}") for key in WORDS} | {"lr": say("train.rate")},
         first=watch.snapshot(shown.split("|")[0], ""),
     )
 
@@ -97,7 +97,7 @@ def _wire_start(page: Page, parts: FormParts) -> None:
 def _wire_view(page: Page, view: gr.HTML, file: gr.DownloadButton, parts: FormParts) -> None:
     lab = page.lab
 
-    def classify(hand: str, event: gr.EventData) -> tuple[str, dict[str, Any]]:
+    def classify(hand: str, event: gr.EventData) -> tuple[str, gr.Tabs]:
         return _choose(page, hand, event.run), gr.Tabs(selected="classify")
 
     def ended(hand: str, event: gr.EventData) -> str:

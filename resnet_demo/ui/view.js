@@ -4,7 +4,7 @@
 
 const SLOWEST = 4000;
 const root = make("div", "watch", element);
-const head = make("div", "watch-head", root), title = make("h3", "", head), status = make("span", "status", head);
+const head = make("div", "watch-head", root), title = make("h2", "", head), status = make("span", "status", head);
 const stop = button("stop", head, words.stop, () => { stop.disabled = true; act("stop"); });
 const bar = make("div", "bar", root), filled = make("i", "", bar);
 set(bar, {role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": words.progress});
@@ -12,6 +12,7 @@ const facts = make("p", "facts", root);
 const ending = make("div", "ending", root), sentence = make("p", "", ending);
 const classify = button("classify", ending, words.classify, () => trigger("classify", {run: seen.run}));
 const half = button("quietly half", ending, "", () => trigger("fill", {run: seen.run, half: true}));
+const free = button("quietly", ending, words.free, () => trigger("fill", {run: seen.run, half: false, free: true}));
 const log = make("details", "log", root);
 make("summary", "", log, words.log);
 const logText = make("pre", "", log);
@@ -53,7 +54,7 @@ const files = make("div", "acts", along);
 const takes = Object.fromEntries(["weights", "csv", "png", "svg"].map(what =>
   [what, button("quietly", files, words[`take_${what}`], () => trigger("take", {run: seen.run, what}))]));
 const links = ["run", "settings"].map(what => button("quietly", files, words[`link_${what}`], event => copy(event.target, what)));
-const codes = ["command", "python"].map(what => { make("h4", "", along, words[what]); return make("pre", "", along); });
+const codes = ["command", "python"].map(what => { make("h3", "", along, words[what]); return make("pre", "", along); });
 let details = null;
 along.addEventListener("toggle", () => { if (along.open) describe(); });
 async function describe() {
@@ -141,7 +142,7 @@ function offer(view) {
   show(stop, can("stop") && view.mine); say(stop, view.is_waiting ? words.leave : words.stop);
   stop.disabled = view.is_stopping;
   show(resume, can("resume") && view.mine); show(test, can("test") && view.mine); show(remove, can("delete") && view.mine);
-  show(rename, can("rename") && view.mine && renaming.hidden); show(more, can("more")); show(again, can("again")); show(half, view.half);
+  show(rename, can("rename") && view.mine && renaming.hidden); show(more, can("more")); show(again, can("again")); show(half, view.half); show(free, view.free);
   say(half, words.half.replace("{n}", view.half));
   const lengths = JSON.stringify(view.lengths);
   if (longer.dataset.lengths !== lengths) {

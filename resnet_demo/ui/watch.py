@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import threading
@@ -19,7 +18,7 @@ from .curves import curves
 from .hand import Hand
 from .page import Lab
 from .recordings import RECORDED, card_of, history_of, is_recorded, recording_for, same_race, weights_of
-from .strings import say
+from .strings import kept_by_language, say
 from .telling import ending_words, facts_words, share_of, status_words, summary_words, tested_words
 from .who import may_change
 from .words import clock_words, dataset_title, length_words, model_title, seconds_words
@@ -97,7 +96,8 @@ class Watch:
             "is_plain": config.spec.is_plain,
             "acts": possible_acts(run, status),
             "half": half_batch(run, status),
-            "lengths": more_lengths(config.length, self.lab.classroom.longest_seconds),
+            "free": self.lab.classroom.is_lent and (status.error or {}).get("kind") in ("QuotaGone", "GpuRefused"),
+            "lengths": more_lengths(config.length, self.lab.classroom.longest_of(config.gpus)),
             "summary": summary_words(history),
             "curves": curves(history),
         }
@@ -112,17 +112,25 @@ def line_key(lab: Lab) -> str:
 def line_words(lab: Lab, owner: Owner | None = None) -> str:
     """How long the line is before Start is clicked, and whether there is a place in it for `owner`."""
     places, wait = lab.scheduler.line(), lab.scheduler.expected_wait()
+    if lab.classroom.is_lent and not _has_own(lab, owner):
+        return say("train.line_lent")
     if not places:
         return say("train.line_free")
     if owner is not None:
         limits = lab.classroom.limits
-        if limits.per_person is not None and len(lab.scheduler.active_of(owner)) >= limits.per_person:
+        if _has_own(lab, owner):
             return say("train.line_own")
         if limits.line is not None and sum(place.place > 0 for place in places) >= limits.line:
             return say("train.line_full", runs=limits.line)
     if wait is None:
         return say("train.line_busy", runs=len(places))
     return say("train.line_wait", runs=len(places), wait=seconds_words(math.ceil(wait / WAIT_STEP) * WAIT_STEP))
+
+
+def _has_own(lab: Lab, owner: Owner | None) -> bool:
+    """Whether somebody has as many runs as they may."""
+    most = lab.classroom.limits.per_person
+    return owner is not None and most is not None and len(lab.scheduler.active_of(owner)) >= most
 
 
 def _told(view: dict[str, Any], line: str, since: str) -> str | None:
@@ -138,7 +146,7 @@ def nothing(title: str = "") -> dict[str, Any]:
         "status": say("train.empty"), "share": None, "ending": "", "log": "", "is_active": False,
         "is_waiting": False, "is_stopping": False, "can_classify": False, "is_plain": False, "facts": "",
         "name": title, "named": "", "mine": False, "acts": [],
-        "half": 0, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
+        "half": 0, "free": False, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
 
 
@@ -156,7 +164,7 @@ def shown_runs(hand: Hand) -> str:
     return "|".join([shown, *like]) if len(like) > 1 else shown
 
 
-@functools.lru_cache(maxsize=32)
+@kept_by_language(maxsize=32)
 def recorded(name: str) -> dict[str, Any]:
     """The view of a shipped checkpoint's own training."""
     shown = RECORDED + name
@@ -164,7 +172,8 @@ def recorded(name: str) -> dict[str, Any]:
         card, history = card_of(shown), history_of(shown)
     except LabError:
         return nothing()
-    length = seconds_words(history.seconds) + (f", {say('train.steps', n=history.step)}" if history.step else "")
+    parts = [seconds_words(history.seconds), *([say("train.steps", n=history.step)] if history.step else [])]
+    length = say("frame.comma").join(parts)
     has_weights = weights_of(shown) is not None
     return {
         **nothing(),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 
 from .. import imagenet
-from ..datasets import DATASETS
+from ..datasets import CIFAR10_JPEG, CIFAR10_JPEG_TITLE, DATASETS
 from ..recipes import Length
 from ..specs import MODELS, find_model, is_model
-from .strings import say
+from .strings import named, say
 
 
 def model_title(name: str) -> str:
@@ -25,10 +26,22 @@ def model_title(name: str) -> str:
 
 
 def dataset_title(name: str) -> str:
-    """The data set's title; the last part of a path."""
+    """What the data set is called here; the last part of a path."""
+    return named(plain_title(name))
+
+
+def plain_title(name: str) -> str:
+    """The data set's title as files have it, in English; the last part of a path."""
     if name == imagenet.NAME:
         return imagenet.TITLE
+    if name == CIFAR10_JPEG:
+        return CIFAR10_JPEG_TITLE
     return DATASETS[name].title if name in DATASETS else name.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+
+
+def listed_words(names: Iterable[str]) -> str:
+    """Classes one after the other, as this language calls and lists them."""
+    return say("frame.comma").join(map(named, names))
 
 
 def seconds_words(seconds: float) -> str:
@@ -49,7 +62,7 @@ def clock_words(created: str) -> str:
     except ValueError:
         return created or "–"
     is_today = moment.date() == datetime.now().astimezone().date()
-    return moment.strftime("%H:%M" if is_today else "%d %b %H:%M")
+    return f"{moment:%H:%M}" if is_today else say("frame.date", moment=moment)
 
 
 def length_words(length: Length) -> str:
@@ -57,7 +70,7 @@ def length_words(length: Length) -> str:
     parts = [seconds_words(length.seconds)] if length.seconds else []
     parts += [say("train.epochs", n=length.epochs)] if length.epochs else []
     parts += [say("train.steps", n=length.steps)] if length.steps else []
-    return ", ".join(parts)
+    return say("frame.comma").join(parts)
 
 
 def accuracy(value: float | None) -> str:

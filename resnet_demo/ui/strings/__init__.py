@@ -1,23 +1,114 @@
-"""Every visible word of the page, one module a language: `say` fills a sentence, `label` names a control."""
+"""Every visible word of the page, a table for each language.
+
+The page is built once in each language, inside `speaking(...)`; what `spoken` makes of a handler goes on in the
+language that it was made in. So whoever wants words asks `say` for them by their key alone.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
-from . import en
+from . import en, zh, zh_errors
+from .sentences import Sentences
 
-LANGUAGES: dict[str, dict[str, str]] = {"en": en.ALL}
+DEFAULT = "en"
 
 
-def say(key: str, lang: str = "en", **fields: Any) -> str:
-    """The sentence under `key` in `lang` (English where the language is not there), filled with `fields`.
+@dataclass(frozen=True)
+class Language:
+    """`tag` is what HTML calls it, `name` what its speakers do. `words` has the page's own texts, `sentences` the
+    core's English ones, `names` what classes and data sets are called on the page where that is not their English."""
+
+    tag: str
+    name: str
+    words: Mapping[str, str]
+    sentences: Sentences = field(default_factory=lambda: Sentences({}))
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+# The keys are the pages' addresses; the default's is the root.
+LANGUAGES = {
+    DEFAULT: Language("en", "English", en.ALL),
+    "zh": Language("zh-CN", "中文", zh.ALL, Sentences(zh_errors.TEMPLATES), zh_errors.NAMES),
+}
+_spoken: ContextVar[str] = ContextVar("language", default=DEFAULT)
+
+
+def language() -> str:
+    """The key of the language that is spoken here and now."""
+    return _spoken.get()
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Within it that language is spoken.  Raises: KeyError for one that is not among LANGUAGES."""
+    LANGUAGES[lang]
+    token = _spoken.set(lang)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, or the server function, speaking the language that is spoken now whenever it is called later."""
+    lang = language()
+    if inspect.iscoroutinefunction(handler):
+
+        @functools.wraps(handler)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            with speaking(lang):
+                return await handler(*args, **kwargs)
+
+        return run_async
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with speaking(lang):
+            return handler(*args, **kwargs)
+
+    return run
+
+
+def say(key: str, **fields: Any) -> str:
+    """The words under `key`, filled with `fields`; in English where the language has none yet.
 
     Raises: KeyError if there is no such key.
     """
-    text = LANGUAGES.get(lang, en.ALL)[key]
+    words = LANGUAGES[language()].words
+    text = words[key] if key in words else en.ALL[key]
     return text.format(**fields) if fields else text
 
 
-def label(key: str) -> str:
-    """The words of a control that is built once for all visitors."""
-    return say(key)
+def translated(sentence: str) -> str:
+    """A sentence of the core, which speaks English, in the language spoken here; as it is where that is not known."""
+    return LANGUAGES[language()].sentences.translated(sentence)
+
+
+def named(name: str) -> str:
+    """What a class or a data set is called here."""
+    return LANGUAGES[language()].names.get(name, name)
+
+
+def kept_by_language(maxsize: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """functools.lru_cache for what has words in it."""
+
+    def decorate(make: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.lru_cache(maxsize=maxsize * len(LANGUAGES))
+        def kept(lang: str, *args: Any) -> Any:
+            return make(*args)
+
+        @functools.wraps(make)
+        def look_up(*args: Any) -> Any:
+            return kept(language(), *args)
+
+        look_up.cache_clear = kept.cache_clear  # type: ignore[attr-defined]
+        return look_up
+
+    return decorate

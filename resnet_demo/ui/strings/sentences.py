@@ -20,6 +20,10 @@ _CHINESE = r"[\u3001-\u303f\u4e00-\u9fff\uff00-\uffef]"
 _NEEDLESS = re.compile(f"(?<={_CHINESE}) (?={_CHINESE})")
 
 
+def _filled(words: str, holes: Mapping[str, str]) -> str:
+    return HOLE.sub(lambda hole: holes[hole[1]], words)
+
+
 class Sentences:
     """One language's table: English template -> template in that language, with the same holes."""
 
@@ -37,7 +41,7 @@ class Sentences:
             for pattern, words in self._patterns:
                 if found := pattern.fullmatch(text):
                     holes = {name[1:]: self._hole(value, depth + 1) for name, value in found.groupdict().items()}
-                    return _NEEDLESS.sub("", HOLE.sub(lambda hole, holes=holes: holes[hole[1]], words))
+                    return _NEEDLESS.sub("", _filled(words, holes))
         return text
 
     def _hole(self, text: str, depth: int) -> str:
