@@ -26,9 +26,7 @@ EVALUATION_BATCH = 128
 READ_EVERY_SECONDS = 0.25  # how long losses may stay unread on a device that would have to be waited for
 
 
-def train(
-    state: TrainState, *, should_stop: Callable[[], bool] = lambda: False
-) -> Generator[TrainEvent, None, None]:
+def train(state: TrainState, *, should_stop: Callable[[], bool] = lambda: False) -> Generator[TrainEvent, None, None]:
     """Trains `state` in place until its length is reached, and tells about it.
 
     Yields RunStarted (or RunResumed), a Step for each update, Validation, Epoch and CheckpointDue at points that do not

@@ -162,9 +162,7 @@ def scatter(found: Sequence[Entry], axis: str, colours: dict[str, str]) -> str:
         f"<text x='{LEFT - 6}' y='{high(v) + 4:.1f}' text-anchor='end'>{v:.3g}</text>"
         for v in up
     )
-    below = "".join(
-        f"<text x='{place(v):.1f}' y='{FLOOR + 17}' text-anchor='middle'>{_short(v)}</text>" for v in marks
-    )
+    below = "".join(f"<text x='{place(v):.1f}' y='{FLOOR + 17}' text-anchor='middle'>{_short(v)}</text>" for v in marks)
     dots = "".join(
         f"<circle cx='{place(value):.1f}' cy='{high(entry.validation):.1f}' r='5' class='{_classes(entry)}' "
         f"style='--run:{colours[entry.data]}'><title>{escape(_about(entry))}</title></circle>"

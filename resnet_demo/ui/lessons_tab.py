@@ -127,10 +127,11 @@ def gradient_picture(depth: float, norm: bool, moment: int) -> str:
     depth = min(RECORDED_DEPTHS, key=lambda known: abs(known - depth))
     rows = table(GRADIENTS)
     end = "" if norm else "-nonorm"
-    plain, residual = (_at_moment(rows.get(f"{kind}{depth}{end}", []), moment) for kind in ("plain", "resnet"))
-    if not plain or not residual:
+    found = {kind: _at_moment(rows.get(f"{kind}{depth}{end}", []), moment) for kind in ("plain", "resnet")}
+    if not all(found.values()):
         return f"<p class='quiet'>{say('lessons.no_moment', depth=depth, n=moment)}</p>"
-    return draw.gradient(plain, residual, depth) + f"<p class='quiet'>{say('lessons.moment_depths')}</p>"
+    drawn = draw.gradient(found["plain"], found["resnet"], depth)
+    return f"{drawn}<p class='quiet'>{say('lessons.moment_depths')}</p>"
 
 
 def _at_start(depth: int, kind: str, norm: bool) -> tuple[float, ...]:

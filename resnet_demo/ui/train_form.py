@@ -214,7 +214,7 @@ def filled(lab: Lab, form: TrainForm, opens: object) -> list[Any]:
         form.batch_size,
         list(form.augment or ()),
         form.seed,
-        int(form.gpus or 0) if form.gpus in dict(map(reversed, gpu_choices(lab))) else 1,
+        int(form.gpus or 0) if form.gpus in [value for _, value in gpu_choices(lab)] else 1,
         gr.update(open=bool(opens)),
     ]
 
