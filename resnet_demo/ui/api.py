@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from .. import verbs
-from ..datasets import find_spec
+from ..catalogue import find_spec
 from ..errors import InvalidOption, PictureRefused
 from ..imagenet import WEIGHTS, obtain
 from ..runs.config import Owner
@@ -108,7 +108,7 @@ class Endpoints:
             )
         return Owner()
 
-    def classify(self, images: list[dict], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
+    def classify(self, images: list[dict[str, Any]], checkpoint: str, top: int = 5) -> list[dict[str, Any]]:
         """The most probable classes of each uploaded picture. `checkpoint` is a shipped name, a run's id, or one of
         ImageNet's, such as resnet50-imagenet, whose weights are downloaded on first use."""
         files = [uploaded(image) for image in (images if isinstance(images, list) else [images])]

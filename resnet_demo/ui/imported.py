@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from ..brought import bring, keep
 from ..checkpoint import has_card, open_checkpoint
@@ -40,7 +41,7 @@ def keys(lab: Lab) -> list[str]:
     return [path.stem for path in found]
 
 
-def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tuple[str, ...] = (), **how: object) -> str:
+def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tuple[str, ...] = (), **how: Any) -> str:
     """The key under which these weights are a checkpoint from now on.
 
     Raises: CheckpointRefused, UnknownDataset, InvalidOption, DiskFull.

@@ -38,9 +38,10 @@ def card_of(shown: str) -> dict[str, Any]:
 def config_of(shown: str) -> RunConfig:
     """What the recorded run was asked to be.  Raises: UnknownRun, InvalidOption."""
     card = card_of(shown)
-    given = {"id": shown.removeprefix(RECORDED), "data": card["dataset"], "spec": card["spec"]}
-    given |= {"recipe": card["recipe"], "length": card.get("length"), "seed": card.get("seed", 0)}
-    return RunConfig.from_dict(given)
+    asked = {"recipe": card["recipe"], "length": card.get("length"), "seed": card.get("seed", 0)}
+    return RunConfig.from_dict(
+        {"id": shown.removeprefix(RECORDED), "data": card["dataset"], "spec": card["spec"], **asked}
+    )
 
 
 def events_of(shown: str) -> list[TrainEvent]:

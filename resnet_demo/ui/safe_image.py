@@ -12,10 +12,13 @@ from gradio.data_classes import ImageData
 
 def handed_on(payload: ImageData | None) -> str | bytes | None:
     """The path of the file in Gradio's cache, unopened; the bytes of a data address, none if it is not base64."""
-    if payload is None or not (payload.url or "").startswith("data:"):
-        return payload.path if payload else None
+    if payload is None:
+        return None
+    address = payload.url or ""
+    if not address.startswith("data:"):
+        return payload.path
     try:
-        return base64.b64decode(payload.url.partition(",")[2], validate=True)
+        return base64.b64decode(address.partition(",")[2], validate=True)
     except ValueError:
         return b""
 
