@@ -108,7 +108,7 @@ class Bringing:
         """The hand with what was brought in it."""
         if not file:
             raise gr.Error(say("classify.own_none"), print_exception=False)
-        names = tuple(name.strip() for name in (classes or "").split(",") if name.strip())
+        names = tuple(name.strip() for name in (classes or "").replace("，", ",").split(",") if name.strip())
         key = imported.take(self.lab, Path(file), dataset or "", model or "", names, normalisation=normalisation)
         entry = shelf.find(self.lab, key)
         changes = {"checkpoint": key}

@@ -86,7 +86,7 @@ def name_of(block: str, blocks: str, widths: str, stem: str, shortcut: str, clas
 
 def _numbers(text: str, what: str) -> tuple[int, ...]:
     """The whole numbers of “3 3 3”, “3, 3, 3” or “3.3.3”."""
-    words = re.split(r"[\s,.;/]+", str(text or "").strip())
+    words = re.split(r"[\s,.;/，、；]+", str(text or "").strip())
     if not all(re.fullmatch(r"[0-9]{1,6}", word) for word in words):
         raise LabError(what=say("model.own_not_numbers", what=what))
     return tuple(map(int, words))

@@ -541,7 +541,7 @@ CLASSIFY: dict[str, str] = {
     "classify.own_network": "网络",
     "classify.own_data": "训练所用的数据",
     "classify.own_more": "类别名与图片的缩放方式",
-    "classify.own_classes_named": "类别名，按标签顺序，用英文逗号隔开",
+    "classify.own_classes_named": "类别名，按标签顺序，用逗号隔开",
     "classify.own_scale": "像素值的缩放方式",
     "classify.scale_dataset": "按数据的均值和标准差",
     "classify.scale_half": "到 -1 至 1",
