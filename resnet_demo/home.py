@@ -17,12 +17,22 @@ from .errors import DiskFull
 NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
+SPACE_DISK = Path("/data")  # of a Space that has rented one: all else there is gone when it sleeps
+
+
 def home() -> Path:
     """The folder of `data/` and `runs/`: RESNET_DEMO_HOME, or the platform's user data folder. Not created here."""
     chosen = os.environ.get("RESNET_DEMO_HOME")
     if chosen:
         return Path(chosen).expanduser().absolute()
+    if os.environ.get("SPACE_ID") and SPACE_DISK.is_dir() and os.access(SPACE_DISK, os.W_OK):
+        return SPACE_DISK / "resnet-demo"
     return platformdirs.user_data_path("resnet-demo", appauthor=False)
+
+
+def is_passing(root: Path) -> bool:
+    """Whether what lies under `root` is gone when this machine sleeps: a Space without a disk of its own."""
+    return bool(os.environ.get("SPACE_ID")) and not Path(root).is_relative_to(SPACE_DISK)
 
 
 def data_dir(root: Path | None = None) -> Path:

@@ -42,6 +42,9 @@ class Still:
 
     def prepare(self): ...
 
+    def needs_place(self, config):
+        return True
+
     def start(self, run, task, on_end, context):
         run.set_status(Status("running", task=task))
 
@@ -49,7 +52,7 @@ class Still:
 
     def kill(self, run): ...
 
-    def close(self): ...
+    def close(self, patience_seconds=0.0): ...
 
 
 def make_lab(tmp_path, **settings):
@@ -92,14 +95,14 @@ def test_the_secret_is_not_in_what_runs_carry_and_names_are_cleaned():
     assert Who(secret=owner.id).owner().id != owner.id
 
 
-def test_the_name_one_signed_in_with_wins():
+def test_the_name_one_signed_in_with_wins_and_gives_nobody_anothers_runs():
     request = SimpleNamespace(username="Grace")
     assert Who.of(ADA).owner(request).name == "Grace"
-    assert Who.of(ADA).owner(request) == Who.of(BOB).owner(request)
+    assert Who.of(ADA).owner(request).id == Who.of(ADA).owner().id != Who.of(BOB).owner(request).id
     oauth = SimpleNamespace(
         request=SimpleNamespace(session={"oauth_info": {"userinfo": {"preferred_username": "Lin"}}})
     )
-    assert Who.of(ADA).owner(oauth).name == "Lin"
+    assert Who.of(ADA).owner(oauth) == Who.of(BOB).owner(oauth) and Who.of(ADA).owner(oauth).name == "Lin"
 
 
 def test_somebody_alone_owns_what_the_command_line_started(tmp_path, lab):

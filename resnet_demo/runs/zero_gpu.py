@@ -20,12 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..datasets import load_data
 from ..device import LENT
 from ..errors import GpuRefused, LabError, QuotaGone
 from ..events import TrainEvent
 from ..imagesets import Dataset, ImageSet
 from .config import RunConfig
+from .execute import perform  # here, and not in the process that is forked: there it would cost time that is counted
 from .executors import Executor, GeneratorExecutor
 from .planning import DEFAULT_SIDE
 from .process import OnEnd
@@ -104,10 +107,6 @@ class Borrowing:
 def perform_lent(path: str, task: str, data: str) -> Iterator[TrainEvent]:
     """What the forked process does with the GPU, the final test included.  Raises: RunRefused."""
     os.environ[LENT] = "1"
-    import torch
-
-    from .execute import perform
-
     run = Run(Path(path))
     if run.is_stopping or not run.status().is_active:  # somebody lost patience while it waited for the GPU
         run.set_status(replace(run.status(), state="stopped", reason="left the line", doing="", ticket=None))

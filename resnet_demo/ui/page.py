@@ -58,7 +58,7 @@ def open_lab(root: Path | None = None, classroom: Classroom = Classroom()) -> La
 
     place = Path(root) if root else home()
     store, executor = RunStore(runs_dir(place)), _executor(place)
-    classroom = replace(classroom, slots=executor.slots)
+    classroom = replace(classroom, slots=executor.slots, is_lent=is_lent())
     scheduler = Scheduler(
         store, executor, classroom.limits,
         teacher_token=classroom.teacher_token, slots=executor.slots, keeping=_keeping(classroom),
@@ -72,22 +72,25 @@ def _keeping(classroom: Classroom) -> Keeping:
     """Strangers' runs do not stay for being theirs or for having a name."""
     from ..runs.tidying import Keeping
 
-    if not classroom.keep_runs:
-        return Keeping(None, None)
-    return Keeping(classroom.keep_runs, spares_own=not classroom.is_public)
+    return Keeping(classroom.keep_runs or None, classroom.disk_gb or None, spares_own=not classroom.is_public)
 
 
 def _executor(root: Path) -> Executor:
-    """Processes, one for each GPU; on ZeroGPU, which lends it to a decorated function, a generator in this one."""
-    from ..runs.executors import GeneratorExecutor, ProcessExecutor
+    """Processes, one for each GPU; on ZeroGPU, which lends one to a decorated function, that and one on the CPU."""
+    from ..device import cards
+    from ..runs.executors import ProcessExecutor
 
-    if not os.environ.get("SPACES_ZERO_GPU"):
-        from ..device import cards
-
-        return ProcessExecutor(root, preload="fashion-mnist", devices=cards())
+    processes = ProcessExecutor(root, preload="fashion-mnist", devices=("",) if is_lent() else cards())
+    if not is_lent():
+        return processes
     import spaces
 
     from ..runs.estimates import gpu_seconds
-    from ..runs.execute import perform
+    from ..runs.zero_gpu import ZeroGpuExecutor
 
-    return GeneratorExecutor(spaces.GPU(duration=gpu_seconds)(perform))
+    return ZeroGpuExecutor(spaces.GPU(duration=gpu_seconds), processes)
+
+
+def is_lent() -> bool:
+    """Whether this is ZeroGPU, where Hugging Face lends visitors a GPU."""
+    return bool(os.environ.get("SPACES_ZERO_GPU"))

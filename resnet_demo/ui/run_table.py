@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
+from typing import Any
 
 import gradio as gr
 
 from ..errors import LabError
+from ..home import is_passing
 from ..runs.store import Run
 from .hand import Hand
 from .page import Lab
 from .recordings import RECORDED, recordings
 from .strings import say
-from .who import acting
+from .who import acting, is_crowd
 from .words import accuracy, clock_words, dataset_title, length_words, model_title
 
 MOST_ROWS = 40
@@ -57,11 +59,12 @@ class RunTable:
         others = [run for run in runs if run.id not in own][:MOST_ROWS]
         rows = [_row(run, hand, run.id in own) for run in [*mine, *others]]
         rows += [_recorded(name, card, hand) for name, card in recordings().items()]
-        title = f"<h3>{escape(say('train.runs'))}</h3>"
+        title = f"<h2>{escape(say('train.runs'))}</h2>"
         if not any(rows):
             return f"<div class='runs-head'>{title}</div><p class='quiet'>{escape(say('train.runs_empty'))}</p>"
         switch = _switch() if mine and others else ""
         help_line = f"<p class='quiet'>{escape(say('train.runs_help'))}</p>" if len(rows) > 1 else ""
+        help_line += f"<p class='quiet'>{escape(kept)}</p>" if (kept := kept_words(self.lab)) else ""
         heads = "".join(
             f"<th class='{_look(name)}' scope='col'>{escape(say(f'train.col_{name}'))}</th>" for name in COLUMNS
         )
@@ -70,6 +73,18 @@ class RunTable:
         is_mixed = " class='mixed'" if switch else ""
         table = f"<div class='sideways'><table{is_mixed}>{body}</table></div>"
         return f"<div class='runs-head'>{title}{switch}</div>{help_line}{table}"
+
+
+def kept_words(lab: Lab) -> str:
+    """How long a run stays, where that is not for the owner of this machine to decide; "" elsewhere."""
+    if is_passing(lab.root):
+        return say("train.kept_passing")
+    room = lab.classroom
+    if not is_crowd(lab) or not (room.keep_runs or room.disk_gb):
+        return ""
+    kind = "both" if room.keep_runs and room.disk_gb else "runs" if room.keep_runs else "disk"
+    kept = say(f"train.kept_{kind}", runs=room.keep_runs, gigabytes=f"{room.disk_gb:g}")
+    return kept if room.is_public else f"{kept} {say('train.kept_own')}"
 
 
 def mine_of(lab: Lab, who: str, request: gr.Request | None) -> Callable[[Run], bool]:
@@ -110,7 +125,7 @@ def _row(run: Run, hand: Hand, is_mine: bool) -> str:
     return _cells(run.id, clock_words(config.created), cells, status.state, hand, "mine" if is_mine else "other")
 
 
-def _recorded(name: str, card: dict, hand: Hand) -> str:
+def _recorded(name: str, card: dict[str, Any], hand: Hand) -> str:
     test = (card.get("test") or {}).get("accuracy")
     cells = {
         "model": model_title(card["model"]),

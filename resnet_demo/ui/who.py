@@ -54,11 +54,16 @@ class Who:
         return cls(**{name: value for name, value in said.items() if isinstance(value, str)})
 
     def owner(self, request: gr.Request | None = None) -> Owner:
-        """Whose runs this visitor's are: the signed-in name's, else those of whoever holds the secret."""
-        if signed := signed_name(request):
-            return Owner(_hidden("signed", signed), signed[:LONGEST_NAME])
-        name = " ".join("".join(c if c.isprintable() else " " for c in self.name).split())[:LONGEST_NAME]
-        return Owner(owner_id(self.secret), name)
+        """Whose runs this visitor's are: the account's, else those of whoever holds the secret. A name said with a
+        class's code is only a name: anybody could say it."""
+        if account := account_name(request):
+            return Owner(_hidden("signed", account), account[:LONGEST_NAME])
+        return Owner(owner_id(self.secret), clean_name(signed_name(request) or self.name))
+
+
+def clean_name(name: str) -> str:
+    """A name on one line, without control characters, at most 40 characters long."""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())[:LONGEST_NAME].strip()
 
 
 def owner_id(secret: str) -> str:
@@ -72,10 +77,13 @@ def _hidden(kind: str, text: str) -> str:
 
 def signed_name(request: gr.Request | None) -> str:
     """The name that the visitor signed in with, here or at Hugging Face; "" if they did not."""
-    if request is None:
+    return str(getattr(request, "username", None) or "") or account_name(request)
+
+
+def account_name(request: gr.Request | None) -> str:
+    """The visitor's account at Hugging Face; "" if they did not sign in there."""
+    if request is None or request.request is None:
         return ""
-    if name := getattr(request, "username", None):
-        return str(name)
     try:
         info: Any = request.request.session["oauth_info"]["userinfo"]
         return str(info.get("preferred_username") or info.get("name") or "")
