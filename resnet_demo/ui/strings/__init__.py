@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
-from . import en, zh, zh_errors
+from . import en
 from .sentences import Sentences
 
 DEFAULT = "en"
@@ -32,11 +34,16 @@ class Language:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-# The keys are the pages' addresses; the default's is the root.
-LANGUAGES = {
-    DEFAULT: Language("en", "English", en.ALL),
-    "zh": Language("zh-CN", "中文", zh.ALL, Sentences(zh_errors.TEMPLATES), zh_errors.NAMES),
-}
+def _language(key: str) -> Language:
+    """From its module: TAG, NAME and ALL, and where the core's English is not its own TEMPLATES and NAMES."""
+    module = import_module(f".{key}", __name__)
+    sentences, names = getattr(module, "TEMPLATES", {}), getattr(module, "NAMES", {})
+    return Language(module.TAG, module.NAME, module.ALL, Sentences(sentences), names)
+
+
+# Every module here of two letters is a language; that is its page's address too, but the default's is the root.
+_KEYS = [module.name for module in pkgutil.iter_modules(__path__) if len(module.name) == 2]
+LANGUAGES = {key: _language(key) for key in sorted(_KEYS, key=lambda key: (key != DEFAULT, key))}
 _spoken: ContextVar[str] = ContextVar("language", default=DEFAULT)
 
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+TAG, NAME = "en", "English"
+
 FRAME = {
     "frame.title": "ResNet Lab",
     "frame.tagline": "Pick a residual network, look inside it, train it for a minute and see where it is wrong.",

@@ -11,6 +11,12 @@ A space stands between Chinese and Latin letters or digits; names of classes sta
 
 from __future__ import annotations
 
+from .zh_errors import NAMES, TEMPLATES
+
+__all__ = ["ALL", "NAME", "NAMES", "TAG", "TEMPLATES"]
+
+TAG, NAME = "zh-CN", "中文"
+
 FRAME = {
     "frame.title": "ResNet 实验室",
     "frame.tagline": "选一个残差网络，看看它的内部，训练一分钟，再看它错在哪里。",
