@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -109,7 +108,10 @@ def publish(entry: Shipped, run: Run) -> None:
         write_atomically(SHIPPED / f"{entry.name}.safetensors", data)
         card["sha256"] = hashlib.sha256(data).hexdigest()
     write_atomically(SHIPPED / f"{entry.name}.json", json.dumps(card, indent=1) + "\n")
-    shutil.copyfile(run.log.path, SHIPPED / f"{entry.name}.jsonl")
+    log = run.log.path.read_text(encoding="utf-8").replace(
+        json.dumps(str(weights)), json.dumps(f"{entry.name}.safetensors")
+    )
+    write_atomically(SHIPPED / f"{entry.name}.jsonl", log)
 
 
 def make_card(entry: Shipped, weights: Path) -> dict[str, Any]:

@@ -50,3 +50,8 @@ def test_the_space_front_matter_is_what_a_space_needs():
 def test_no_file_is_too_large_for_a_space():
     for path in [*ROOT.glob("checkpoints/*"), *ROOT.glob("resnet_demo/**/*"), *ROOT.glob("docs/**/*")]:
         assert not path.is_file() or path.stat().st_size < 10_000_000, path
+
+
+def test_nothing_that_ships_names_a_folder_of_whoever_made_it():
+    for path in [*ROOT.glob("checkpoints/*.json*"), *ROOT.glob("resnet_demo/lessons/runs/*")]:
+        assert not re.search(r'"(/|[A-Z]:\\\\)', path.read_text(encoding="utf-8")), path
