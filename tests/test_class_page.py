@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from resnet_demo.runs.config import Owner
 from resnet_demo.runs.scheduler import Scheduler
 from resnet_demo.runs.status import Status
 from resnet_demo.runs.store import RunStore
-from resnet_demo.ui import board, recordings
+from resnet_demo.ui import board, board_tables, recordings
 from resnet_demo.ui.acts import Acts, half_batch, more_lengths, possible_acts
 from resnet_demo.ui.api import Endpoints
 from resnet_demo.ui.forms import TrainForm, length_of, within
@@ -265,7 +267,7 @@ def test_the_board_is_made_on_validation_and_safe_to_open(lab, tmp_path, monkeyp
     lab.scheduler.rename(best.id, "=cmd()", Who.of(BOB).owner())
     found = board.entries(lab, mine_of(lab, ADA, None))
     assert [entry.validation for entry in found] == [0.95, 0.9] and [entry.is_mine for entry in found] == [False, True]
-    assert [(entry.run, count) for entry, count in board.best_of(found)] == [(best.id, 2)]
+    assert [(entry.run, count) for entry, count in board_tables.best_of(found)] == [(best.id, 2)]
     assert "0.7" not in board.as_csv(found) and ",'=cmd()," in board.as_csv(found)
     html = board.html(found)
     assert html.count("<circle") == 6 and "<b>Bob" not in html and "of 2 people" in html
@@ -274,6 +276,21 @@ def test_the_board_is_made_on_validation_and_safe_to_open(lab, tmp_path, monkeyp
     monkeypatch.setenv("RESNET_DEMO_BOARD", "1")
     assert board.is_shown(public)
     assert "will be here" in board.html([])
+
+
+def test_the_board_compares_networks_by_the_means_of_their_runs(lab):
+    for seed, accuracy in enumerate((0.7, 0.8, 0.9)):
+        finished(lab, accuracy=accuracy, seed=seed, length="30")
+    other = finished(lab, BOB, 0.5, model="plain20", length="30")
+    longer = finished(lab, BOB, 0.6, model="plain20", length="60")
+    groups = board_tables.means_of(board.entries(lab))
+    assert [[entry.run for entry in group] for group in groups][1:] == [[other.id], [longer.id]]
+    assert (len(groups[0]), board_tables.mean_accuracy(groups[0])) == (3, pytest.approx(0.8))
+    html = board.html(board.entries(lab))
+    cells = ("3", "0.800", "0.700 to 0.900")
+    assert "".join(f"<td class='number'>{cell}</td>" for cell in cells) in html
+    rows = list(csv.DictReader(io.StringIO(board.as_csv(board.entries(lab)))))
+    assert [row["seed"] for row in rows if row["model"] == "resnet9-slim"] == ["2", "1", "0"]
 
 
 def test_endpoints_know_whose_run_it_is_by_a_key(lab):

@@ -16,6 +16,7 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..runs.config import RunConfig
 from ..runs.store import Run
+from .board_tables import tables_html
 from .page import Lab
 from .run_table import COLOURS
 from .strings import say
@@ -24,7 +25,8 @@ from .words import accuracy, dataset_title, length_words, model_title
 AXES = ("params", "steps", "seconds")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FLOOR = 380, 260, 40, 12, 10, 220
 FIELDS = (
-    "run", "title", "by", "model", "data", "recipe", "length", "params", "steps", "seconds", "validation_accuracy",
+    "run", "title", "by", "model", "data", "recipe", "length", "seed", "params", "steps", "seconds",
+    "validation_accuracy",
 )  # fmt: skip
 
 
@@ -39,6 +41,7 @@ class Entry:
     data: str
     recipe: str
     length: str
+    seed: int
     params: int
     steps: int
     seconds: float
@@ -81,8 +84,8 @@ def _entry(run: Run, is_mine: bool) -> Entry | None:
         return None
     return Entry(
         run.id, config.title, config.owner.name, config.spec.name, config.data_name, config.recipe.name,
-        length_words(config.length), params, history.step, round(history.seconds, 1), history.best.accuracy,
-        config.spec.is_plain, is_mine,
+        length_words(config.length), config.seed, params, history.step, round(history.seconds, 1),
+        history.best.accuracy, config.spec.is_plain, is_mine,
     )  # fmt: skip
 
 
@@ -100,14 +103,6 @@ def parameters(spec: ResNetSpec) -> int:
     from ..layers import layer_table
 
     return layer_table(spec).total_params
-
-
-def best_of(found: Sequence[Entry]) -> list[tuple[Entry, int]]:
-    """The best run of each data set and length, and of how many it is the best."""
-    groups: dict[tuple[str, str], list[Entry]] = {}
-    for entry in found:
-        groups.setdefault((entry.data, entry.length), []).append(entry)
-    return [(max(group, key=lambda entry: entry.validation), len(group)) for _, group in sorted(groups.items())]
 
 
 def as_csv(found: Sequence[Entry]) -> str:
@@ -137,7 +132,7 @@ def html(found: Sequence[Entry]) -> str:
     note = f"<p class='quiet'>{escape(say('class.unequal'))}</p>"
     return (
         f"<div class='board'>{title}<p class='quiet'>{intro}</p>{_keys(found, colours)}"
-        f"<div class='scatters'>{charts}</div>{note}{_table(found)}</div>"
+        f"<div class='scatters'>{charts}</div>{note}{tables_html(found)}</div>"
     )
 
 
@@ -207,25 +202,3 @@ def _classes(entry: Entry) -> str:
 def _about(entry: Entry) -> str:
     whose = say("class.mine") if entry.is_mine else entry.by or say("class.nobody")
     return f"{entry.name}, {dataset_title(entry.data)}, {entry.length}: {accuracy(entry.validation)} ({whose})"
-
-
-def _table(found: Sequence[Entry]) -> str:
-    names = [say(f"class.{column}") for column in ("data", "length", "model", "by", "validation", "steps", "of")]
-    heads = "".join(
-        f"<th{_number(i)} scope='col'>{escape(name[:1].upper() + name[1:])}</th>" for i, name in enumerate(names)
-    )
-    rows = "".join(_best_row(entry, count) for entry, count in best_of(found))
-    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
-    return f"<h2>{escape(say('class.best'))}</h2><div class='sideways'>{table}</div>"
-
-
-def _best_row(entry: Entry, count: int) -> str:
-    by = say("class.mine") if entry.is_mine else entry.by or say("class.nobody")
-    words = [dataset_title(entry.data), entry.length, entry.name, by]
-    words += [accuracy(entry.validation), f"{entry.steps:,}", f"{count:,}"]
-    cells = "".join(f"<td{_number(i)}>{escape(word)}</td>" for i, word in enumerate(words))
-    return f"<tr{' class=mine' if entry.is_mine else ''}>{cells}</tr>"
-
-
-def _number(column: int) -> str:
-    return " class='number'" if column > 3 else ""
