@@ -82,10 +82,9 @@ def signed_name(request: gr.Request | None) -> str:
 
 def account_name(request: gr.Request | None) -> str:
     """The visitor's account at Hugging Face; "" if they did not sign in there."""
-    if request is None or request.request is None:
-        return ""
+    inner: Any = getattr(request, "request", None)
     try:
-        info: Any = request.request.session["oauth_info"]["userinfo"]
+        info = inner.session["oauth_info"]["userinfo"]
         return str(info.get("preferred_username") or info.get("name") or "")
     except (AssertionError, AttributeError, KeyError, TypeError):
         return ""
