@@ -10,6 +10,7 @@ from typing import Any
 from .strings import say
 
 WIDTH = 460
+MOST_NAMED = 12  # blocks whose names and figures fit beside each other
 PLAIN, RESIDUAL = "plain", "residual"
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
@@ -95,7 +96,10 @@ def ratio_words(norms: Sequence[float]) -> str:
 
 
 def blocks(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """For each network a strip of bars a block: how large F(x) is beside x, and what accuracy is left without it."""
+    """For each network a strip of bars a block: how large F(x) is beside x, and what accuracy is left without it.
+
+    Names stand below the bars; a table says the same for those who cannot point at a bar.
+    """
     parts, y = [], 0.0
     for model, row in rows.items():
         whole = say("lessons.draw_whole", model=model, accuracy=f"{row['accuracy']:.3f}")
@@ -105,15 +109,38 @@ def blocks(rows: Mapping[str, Mapping[str, Any]]) -> str:
             parts.append(text(0, y + 76, say("lessons.draw_share"), "small"))
             y += 62
         parts += _bars(row["parts"], y + 22, 56, lambda part: part["without"], "left", row["accuracy"])
-        parts.append(text(0, y + 91, say("lessons.draw_left"), "small"))
-        y += 108
-    return figure(parts, y, say("lessons.draw_blocks"))
+        parts += _names(row["parts"], y + 90)
+        parts.append(text(0, y + 106, say("lessons.draw_left"), "small"))
+        y += 124
+    return figure(parts, y, say("lessons.draw_blocks")) + _block_table(rows)
+
+
+def _names(parts: Sequence[Mapping[str, Any]], y: float) -> list[str]:
+    """Each block's below its bar; where they do not fit, those of the stages' first blocks."""
+    step = WIDTH / len(parts)
+    if len(parts) <= MOST_NAMED:
+        return [text((i + 0.5) * step, y, part["name"], "small", "middle") for i, part in enumerate(parts)]
+    return [text(i * step, y, p["name"], "small") for i, p in enumerate(parts) if p["name"].endswith(".0")]
+
+
+def _block_table(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    names = [say(f"lessons.table_{name}") for name in ("network", "block", "share", "left")]
+    heads = "".join(f"<th scope='col'>{escape(name)}</th>" for name in names)
+    lines = (
+        [model, part["name"], *("–" if value is None else f"{value:.3f}" for value in (_share(part), part["without"]))]
+        for model, row in rows.items()
+        for part in row["parts"]
+    )
+    body = "".join(f"<tr>{''.join(f'<td>{escape(word)}</td>' for word in words)}</tr>" for words in lines)
+    return (
+        f"<details class='lesson-table'><summary>{escape(say('lessons.as_table'))}</summary>"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></details>"
+    )
 
 
 def _share(part: Mapping[str, Any]) -> float | None:
     """F(x) as a part of both together: a half where they are equally large."""
-    whole = part["branch"] + part["passing"]
-    return part["branch"] / whole if whole else None
+    return part["branch"] / (part["branch"] + part["passing"]) if part["passing"] else None
 
 
 def _bars(
@@ -130,7 +157,7 @@ def _bars(
         words = f"{part['name']}: {value:.3f}"
         bar = rect(x, y + height * (1 - value), step - 2, height * value, look)
         drawn.append(f"<g><title>{escape(words)}</title>{bar}</g>")
-        if len(parts) <= 12:
+        if len(parts) <= MOST_NAMED:
             is_tall = height * value > 16
             at = y + height - 5 if is_tall else y + height * (1 - value) - 4
             drawn.append(text(x + step / 2 - 1, at, f"{value:.2f}", "on" if is_tall else "over", "middle"))
