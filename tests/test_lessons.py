@@ -12,13 +12,14 @@ import pytest
 from made_recordings import STEPS, write
 
 from resnet_demo.datasets import DATASETS
+from resnet_demo.lessons import figures as lesson_figures
 from resnet_demo.lessons import texts
 from resnet_demo.lessons.figures import FIGURES, figures
 from resnet_demo.lessons.reading import recorded, table
 from resnet_demo.lessons.table import BLOCKS, GRADIENT_NETS, GRADIENTS, HERE, RECORDINGS, RUNS, SEEDS
 from resnet_demo.recipes import RECIPES
 from resnet_demo.specs import is_model
-from resnet_demo.ui import lesson_runs, lessons_tab
+from resnet_demo.ui import lesson_pictures, lesson_runs, lessons_tab
 from resnet_demo.ui.links import SETTINGS, form_of, wish_of
 from resnet_demo.ui.strings import say
 
@@ -43,10 +44,20 @@ def test_every_lesson_has_one_file_and_every_file_is_a_lesson():
 
 @pytest.mark.parametrize("key", texts.KEYS)
 def test_a_lesson_is_short_and_has_something_to_try(key):
-    source = texts.source(key)
+    body = texts.body(key, figures(key))
     longest = LONGEST if key.isdigit() else 2 * LONGEST
-    assert len(source.split()) <= longest and (key == "teacher" or "\n## Try it\n" in source)
-    assert texts.links(source)
+    assert len(body.split()) <= longest and (key == "teacher" or "\n## Try it\n" in body)
+    assert texts.links(body)
+
+
+@pytest.mark.parametrize("key", texts.KEYS)
+def test_a_translated_lesson_says_the_same(key):
+    ours, theirs = (re.split(r"\n{2,}", texts.source(key, lang).strip()) for lang in ("en", "zh"))
+    assert len(ours) == len(theirs)
+    for one, other in zip(ours, theirs):
+        assert CLAIMS.findall(one) == CLAIMS.findall(other)
+        assert sorted(PLACES.findall(one)) == sorted(PLACES.findall(other))
+        assert [address for _, address in texts.links(one)] == [address for _, address in texts.links(other)]
 
 
 @pytest.mark.parametrize(("key", "words", "address"), all_links())
@@ -83,7 +94,7 @@ def made(tmp_path):
     write(tmp_path, "6-few-nothing", accuracy=0.7, losses=[0.5, 0.3, 0.6, 0.9])
     write(tmp_path, "6-plateau", lr=[0.1] * 10 + [0.05] * 10)
     norms = {f"{net}": [{"step": step, "norms": [8.0, 2.0, 1.0]} for step in (0, 10, 100)] for net in GRADIENT_NETS}
-    norms["plain56"][2]["norms"] = [3.0, 1.0]
+    norms["plain56"][1]["norms"] = norms["plain56"][2]["norms"] = [0.5, 2.0, 1.0]
     parts = [{"name": "layer1.0", "branch": 1.0, "passing": 2.0, "without": 0.7}]
     parts += [{"name": "layer2.0", "branch": 3.0, "passing": 2.0, "without": None}]
     row = {"model": "resnet20", "pictures": 2000, "accuracy": 0.9, "parts": parts}
@@ -98,11 +109,15 @@ def test_the_figures_are_those_of_the_recordings(made):
     assert deeper["plain20_accuracy"] == pytest.approx(0.8)
     assert deeper["degrades"] and deeper["from_depth"] == 44 and deeper["points_lost"] == pytest.approx(20)
     assert deeper["shortcut_helps"] and deeper["plain20_test"] == pytest.approx(0.79) and deeper["steps"] == STEPS
-    assert figures("2", made)["plain56_end"] == 3 and figures("2", made)["calms"]
+    assert deeper["one_seed"] == (len(SEEDS) == 1) and deeper["deeper_even"]
+    gradients = figures("2", made)
+    assert (gradients["plain56_start"], gradients["plain56_end"], gradients["overshoots"]) == (8, 0.5, True)
     blocks = figures("3", made)
-    assert (blocks["resnet20_mean"], blocks["resnet20_share"]) == (0.7, 1.0) and not blocks["has_plain20"]
+    assert (blocks["resnet20_mean"], blocks["resnet20_share"], blocks["resnet20_bar"]) == (0.7, 1.0, 0.5)
+    assert (blocks["resnet20_costly"], blocks["resnet20_worst_name"], blocks["has_plain20"]) == (1, "layer1.0", False)
     norm = figures("5", made)
-    assert norm["without_high_diverged"] and norm["without_high"] == 0.1 and norm["norm_allows_more"]
+    assert norm["without_high_diverged"] and norm["without_high"] == 0.1 and not norm["broken_guesses"]
+    assert not norm["norm_helps"] and not norm["norm_allows_more"]  # as far as the others, no further
     assert norm["forgetting_hurts"] and norm["forgets"] == 0.3
     few = figures("6", made)
     assert (
@@ -110,7 +125,29 @@ def test_the_figures_are_those_of_the_recordings(made):
         and few["nothing_lowest"] == pytest.approx(1.4 / 3)
         and few["nothing_last"] == pytest.approx(0.6)
     )
-    assert few["nothing_gap"] == pytest.approx(10) and few["plateau_fired"] and not few["annealing_helps"]
+    assert few["nothing_gap"] == pytest.approx(10) and few["nothing_kept"] and not few["none_helps"]
+    assert few["plateau_fired"] and few["annealing_depends"]
+
+
+def test_several_seeds_are_told_of_as_several(made, monkeypatch):
+    monkeypatch.setattr(lesson_figures, "SEEDS", (0, 1, 2))
+    for path in made.glob("1-*-seed0.jsonl"):
+        for seed in (1, 2):
+            (made / path.name.replace("seed0", f"seed{seed}")).write_text(path.read_text())
+    body = texts.body("1", figures("1", made))
+    assert "was trained 3 times (thin lines)" in body and "in every run" in body and "one run each" not in body
+
+
+def test_what_is_recorded_of_a_lesson_is_told_before_the_rest_is(made):
+    (made / "6-steps.jsonl").unlink()
+    body = texts.body("6", figures("6", made))
+    assert "it overfits" in body and "not all recorded yet" in body and "0.1: constant" not in body
+    rows = json.loads((made / f"{BLOCKS}.json").read_text())
+    plain = {**rows["resnet20-fashion-mnist"], "model": "plain20", "accuracy": 0.95}
+    (made / f"{BLOCKS}.json").write_text(json.dumps({**rows, "plain20-fashion-mnist": plain}))
+    body = texts.body("3", figures("3", made))
+    assert "So a lost block costs the plain network more: 25 points on average, against 20." in body
+    assert "does not ship yet" not in body
 
 
 def test_where_deeper_is_not_worse_the_lesson_does_not_say_so(made):
@@ -120,18 +157,38 @@ def test_where_deeper_is_not_worse_the_lesson_does_not_say_so(made):
     assert not found["degrades"] and "So the degradation is not shown here" in texts.body("1", found)
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("key", FIGURES)
-def test_a_lesson_quotes_only_what_there_is(made, tmp_path_factory, key):
-    found = figures(key, made)
-    quoted = set(PLACES.findall(texts.source(key))) | set(CLAIMS.findall(texts.source(key)))
+def test_a_lesson_quotes_only_what_there_is(made, tmp_path_factory, key, lang):
+    found, source = figures(key, made), texts.source(key, lang)
+    quoted = set(PLACES.findall(source)) | set(CLAIMS.findall(source))
     absent = {name for name in quoted if name not in found}
     assert all(name.partition("_")[0] in ("plain20", "resnet56") and key == "3" for name in absent)
-    for claims in (found, {**found, **{name: not value for name, value in found.items() if value is False}}):
-        with_all = {**{name: 0.5 for name in absent}, **claims}
-        assert "{" not in texts.body(key, with_all) and "?recorded" not in texts.body(key, with_all)
-    nothing = figures(key, tmp_path_factory.mktemp("empty"))
-    body = texts.body(key, nothing)
-    assert "{" not in body and (nothing["recorded"] or "What" not in body.split("## Try it")[0].split("?")[-1] or body)
+    claims = [name for name, value in found.items() if isinstance(value, bool) and name != "recorded"]
+    for said in (None, True, False):
+        with_all = {**{name: 0.5 for name in absent}, **found, **{name: said for name in claims if said is not None}}
+        body = texts.body(key, with_all, lang)
+        assert "{" not in body and not CLAIMS.search(body)
+    body = texts.body(key, figures(key, tmp_path_factory.mktemp("empty")), lang)
+    assert "{" not in body and not CLAIMS.search(body)
+
+
+def test_the_prose_about_gradients_is_true_of_its_drawing():
+    ratio = lambda kind, depth, norm=True: (norms := lessons_tab._at_start(depth, kind, norm))[0] / norms[-1]  # noqa: E731
+    assert ratio("plain", 20) > 10 and ratio("plain", 56) > 1_000 and ratio("plain", 110) > 2e6
+    assert all(ratio("resnet", depth) < 50 for depth in (20, 56, 110))
+    assert ratio("plain", 56, norm=False) < 0.1 < ratio("resnet", 56, norm=False) < 10
+    assert max(lessons_tab._at_start(56, "resnet", False)) > 100 * max(lessons_tab._at_start(56, "resnet", True))
+
+
+def test_blocks_have_their_names_below_their_bars_and_in_a_table():
+    few = {"accuracy": 0.9, "parts": [{"name": "layer1.0", "branch": 1.0, "passing": 3.0, "without": 0.5}]}
+    many = {"accuracy": 0.9, "parts": [{**few["parts"][0], "name": f"layer{i // 9 + 1}.{i % 9}"} for i in range(27)]}
+    drawn, table = lesson_pictures.blocks({"ResNet-8": few}).split("<details")
+    assert ">layer1.0</text>" in drawn
+    assert "<td>ResNet-8</td><td>layer1.0</td><td>0.250</td><td>0.500</td>" in table
+    drawn, table = lesson_pictures.blocks({"ResNet-56": many}).split("<details")
+    assert drawn.count("</text>") == 3 + 3 and table.count("<td>layer") == 27
 
 
 def test_what_every_lesson_needs_is_recorded_as_the_table_says():
@@ -169,7 +226,7 @@ def test_the_shipped_lesson_says_what_its_files_hold():
     for quoted in (f"{plain20:.3f}", f"{plain56:.3f}", f"{resnet56:.3f}", f"{loss20:.2f}", f"{loss56:.2f}"):
         assert quoted in said
     assert ("not shown here" in said) or (loss56 > loss20)
-    if "points less" in said:
+    if "points less." in said:
         assert f"{100 * (plain20 - plain56):.1f} points less" in said
 
 

@@ -18,6 +18,9 @@ Figures = dict[str, Any]
 PLAIN_DEPTHS = (20, 32, 44, 56)
 SMOOTHED = 3  # validations: their mean tells a rise from noise
 RISE = 1.05
+EVEN = 1.0  # points of accuracy that make no difference
+COSTLY = 0.1  # of accuracy
+GUESS = 0.1  # among ten classes
 
 
 def figures(lesson: str, folder: Path = RUNS) -> Figures:
@@ -26,74 +29,79 @@ def figures(lesson: str, folder: Path = RUNS) -> Figures:
 
 
 def deeper(folder: Path) -> Figures:
-    """Lesson 1: for each net the means over seeds, and from which depth on all seeds of a plain net are worse."""
+    """Lesson 1: for each net the means over seeds; `worse` is worse in every run, in training and on validation."""
     models = [f"plain{depth}" for depth in PLAIN_DEPTHS] + ["resnet20", "resnet56"]
     runs = {model: _all([f"1-{model}-seed{seed}" for seed in SEEDS], folder) for model in models}
     if not all(runs.values()):
         return {"recorded": False}
+    losses = {model: [run.training() for run in found] for model, found in runs.items()}
+    right = {model: [_accuracy(run) for run in found] for model, found in runs.items()}
     found: Figures = {"recorded": True, "steps": runs["plain20"][0].history.step, "seeds": len(SEEDS)}
-    losses = {model: [run.training() for run in runs[model]] for model in models}
-    for model in models:
-        accuracies = [_accuracy(run) for run in runs[model]]
-        tests = [end.test_accuracy for run in runs[model] if (end := run.history.finished)]
-        found |= {
-            f"{model}_loss": mean(losses[model]), f"{model}_accuracy": mean(accuracies),
-            f"{model}_least": min(accuracies), f"{model}_most": max(accuracies),
-            f"{model}_test": mean([accuracy for accuracy in tests if accuracy is not None]),
-        }  # fmt: skip
-    worse = [depth for depth in PLAIN_DEPTHS[1:] if min(losses[f"plain{depth}"]) > max(losses["plain20"])]
-    found |= {"degrades": 56 in worse, "from_depth": min(worse, default=0), "only_deepest": worse == [56]}
+    found |= {"one_seed": len(SEEDS) == 1} | {f"{model}_loss": mean(values) for model, values in losses.items()}
+    found |= {f"{model}_accuracy": mean(values) for model, values in right.items()}
+    found |= {f"{model}_test": mean([_tested(run) for run in runs[model]]) for model in models}
+    slower = [min(losses[f"plain{depth}"]) > max(losses["plain20"]) for depth in PLAIN_DEPTHS]
+    shallowest = [depth for i, depth in enumerate(PLAIN_DEPTHS[:-1]) if i and all(slower[i:])]
+
+    def worse(model: str, than: str) -> bool:
+        return min(losses[model]) > max(losses[than]) and max(right[model]) < min(right[than])
+
+    found |= {"degrades": worse("plain56", "plain20"), "from_depth": min(shallowest, default=0)}
     found["points_lost"] = 100 * (found["plain20_accuracy"] - found["plain56_accuracy"])
-    found["shortcut_helps"] = max(losses["resnet56"]) < min(losses["plain56"])
+    found["shortcut_helps"] = worse("plain56", "resnet56")
     found["shortcut_points"] = 100 * (found["resnet56_accuracy"] - found["plain56_accuracy"])
-    found["residual_gap"] = 100 * (found["resnet56_accuracy"] - found["resnet20_accuracy"])
-    found["residual_deeper_is_better"] = found["residual_gap"] > 0
-    return found
+    points = 100 * (found["resnet56_accuracy"] - found["resnet20_accuracy"])
+    gains, loses = points > 0 and min(right["resnet56"]) > max(right["resnet20"]), points < -EVEN
+    return found | {"deeper_gains": gains, "deeper_loses": loses, "deeper_even": not gains and not loses}
 
 
 def gradients(folder: Path) -> Figures:
-    """Lesson 2: first over last convolution's gradient at the recorded steps of training."""
+    """Lesson 2: first over last convolution's gradient before training, after a few steps and at the last recorded."""
     rows = table(GRADIENTS, folder)
-    found: Figures = {"recorded": False}
-    for net, moments in rows.items():
-        for moment in moments:
-            found[f"{net.replace('-', '_')}_at_{moment['step']}"] = moment["norms"][0] / moment["norms"][-1]
-    last = GRADIENT_STEPS[-1]
-    needed = [f"{net}_at_{step}" for net in ("plain20", "plain56", "resnet56") for step in (0, last)]
-    if all(name in found for name in needed):
-        found |= {"recorded": True, "last_step": last, "calms": found[f"plain56_at_{last}"] < found["plain56_at_0"]}
-        found |= {f"{net}_end": found[f"{net}_at_{last}"] for net in ("plain20", "plain56", "resnet56")}
-        found |= {f"{net}_start": found[f"{net}_at_0"] for net in ("plain20", "plain56", "resnet56")}
-    return found
+    start, first, last = GRADIENT_STEPS
+    found: Figures = {"first_step": first, "last_step": last}
+    for net in ("plain20", "plain56", "resnet56"):
+        ratios = {moment["step"]: moment["norms"][0] / moment["norms"][-1] for moment in rows.get(net, [])}
+        if not set(GRADIENT_STEPS) <= set(ratios):
+            return {"recorded": False}
+        found |= {f"{net}_start": ratios[start], f"{net}_soon": ratios[first], f"{net}_end": ratios[last]}
+    overshoots = max(found["plain56_soon"], found["plain56_end"]) < 1
+    calms = found["plain56_end"] < found["plain56_start"] / 10
+    return {"recorded": True, **found, "overshoots": overshoots, "calms": calms and not overshoots}
 
 
 def blocks(folder: Path) -> Figures:
     """Lesson 3: what is left of accuracy without single blocks; `has_NAME` for each checkpoint that was taken apart."""
     rows = table(BLOCKS, folder)
     found: Figures = {"recorded": "resnet20-fashion-mnist" in rows}
-    for model in ("resnet20", "resnet56", "plain20", "plain56"):
+    for model in ("resnet20", "resnet56", "plain20"):
         row = rows.get(f"{model}-fashion-mnist")
         found[f"has_{model}"] = row is not None
-        if row is None:
-            continue
-        without = [part["without"] for part in row["parts"] if part["without"] is not None]
-        shares = [part["branch"] / part["passing"] for part in row["parts"] if part["passing"]]
-        found |= {
-            f"{model}_accuracy": row["accuracy"],
-            f"{model}_blocks": len(row["parts"]), f"{model}_droppable": len(without),
-            f"{model}_mean": mean(without), f"{model}_worst": min(without), f"{model}_best": max(without),
-            f"{model}_share": median(shares) if shares else 0.0, "pictures": row["pictures"],
-        }  # fmt: skip
-    halving = [part["without"] for part in rows.get("resnet20-fashion-mnist", {}).get("parts", []) if _halves(part)]
-    found["halving_matters"] = bool(halving) and mean(halving) < found["resnet20_mean"]
-    found["smaller_shares"] = found["has_resnet56"] and found["resnet56_share"] < found["resnet20_share"]
-    both = found["has_plain20"] and found["recorded"]
-    found["residual_survives"] = both and found["resnet20_mean"] > found["plain20_mean"]
+        if row is not None:
+            found |= {f"{model}_{name}": value for name, value in _dissected(row).items()}
+    if not found["recorded"]:
+        return found
+    found["pictures"] = rows["resnet20-fashion-mnist"]["pictures"]
+    found["most_needed"] = 2 * found["resnet20_costly"] > found["resnet20_blocks"]
+    found["worst_halves"] = found["resnet20_worst_name"] == "layer3.0"
+    found["more_share_work"] = found["has_resnet56"] and all(
+        found[f"resnet56_{name}"] < found[f"resnet20_{name}"] for name in ("share", "points")
+    )
+    found["residual_survives"] = found["has_plain20"] and found["resnet20_points"] < found["plain20_points"]
     return found
 
 
-def _halves(part: dict[str, Any]) -> bool:
-    return part["name"] in ("layer2.0", "layer3.0") and part["without"] is not None
+def _dissected(row: dict[str, Any]) -> Figures:
+    """`share` is |F(x)| over |x| in the median block, `bar` the same as it is drawn; `points` are lost on average."""
+    parts = [part for part in row["parts"] if part["without"] is not None]
+    without, worst = [part["without"] for part in parts], min(parts, key=lambda part: part["without"])
+    share = median([part["branch"] / part["passing"] for part in row["parts"] if part["passing"]] or [0.0])
+    return {
+        "accuracy": row["accuracy"], "blocks": len(row["parts"]), "droppable": len(parts), "mean": mean(without),
+        "worst": worst["without"], "worst_name": worst["name"], "share": share, "bar": share / (1 + share),
+        "points": 100 * (row["accuracy"] - mean(without)),
+        "costly": sum(row["accuracy"] - left > COSTLY for left in without),
+    }  # fmt: skip
 
 
 def costs(folder: Path) -> Figures:
@@ -107,6 +115,7 @@ def costs(folder: Path) -> Figures:
         found |= {f"macs{depth}": counted.total_macs / 1e9, f"params{depth}": counted.total_params / 1e6}
     for option, shortcut in {"a": "zero_pad", "b": "projection", "c": "projection_all"}.items():
         found[f"option_{option}"] = layer_table(replace(MODELS["resnet20"], shortcut=shortcut)).total_params
+    found["grey"] = found["option_a"] - layer_table(MODELS["resnet20"].adapted(in_channels=1)).total_params
     found["basic_weights"] = 2 * 3 * 3 * 64 * 64
     found["bottleneck_weights"] = 256 * 64 + 3 * 3 * 64 * 64 + 64 * 256
     return found
@@ -125,45 +134,61 @@ def norm(folder: Path) -> Figures:
     for word in ("with", "without"):
         for rate, run in (("low", runs[f"5-{word}-{low:g}"]), ("high", runs[f"5-{word}-{high:g}"])):
             found |= {f"{word}_{rate}": _accuracy(run), f"{word}_{rate}_diverged": run.has_diverged}
-            found[f"{word}_{rate}_step"] = run.history.step
-    for word, run in loops.items():
-        found |= {word: _accuracy(run), f"{word}_diverged": run.has_diverged, f"{word}_loss": run.training()}
+    broken = runs[f"5-without-{high:g}"].history
+    found |= {"broken_step": broken.step, "broken_loss": median([step.loss for step in broken.steps])}
+    best = max((event.accuracy for event in broken.validations), default=GUESS)
+    found["broken_guesses"] = best < 1.5 * GUESS and abs(found["broken_loss"] + math.log(GUESS)) < 0.1
+    found |= {word: _accuracy(run) for word, run in loops.items()}
     found["norm_helps"] = found["with_low"] > found["without_low"]
-    found["norm_allows_more"] = found["with_high"] > found["without_high"]
-    found["forgetting_costs"] = found["remembers"] - found["forgets"]
-    found["forgetting_hurts"] = found["forgetting_costs"] > 0
+    found["norm_allows_more"] = found["with_high"] > max(
+        found[name] for name in ("without_high", "with_low", "without_low")
+    )
+    found["forgetting_hurts"] = found["remembers"] > found["forgets"]
     return found
 
 
 def overfitting(folder: Path) -> Figures:
-    """Lesson 6: whether validation loss rises on few pictures, what helps, and four schedules on one budget."""
+    """Lesson 6: whether validation loss rises on few pictures and what helps; four schedules, `compared` if all ran."""
     few = dict(zip(TRIES, _all([f"6-few-{word}" for word in TRIES], folder)))
-    schedules = dict(zip(SCHEDULES, _all([f"6-{word}" for word in SCHEDULES], folder)))
-    if not few or not schedules:
-        return {"recorded": False}
-    found: Figures = {"recorded": True, "steps": schedules["constant"].history.step}
+    if not few:
+        return {"recorded": False, "compared": False}
+    found: Figures = {"recorded": True}
     for word, run in few.items():
-        lowest, epoch, last = _rise(run)
-        found |= {
-            f"{word}_train": run.training("accuracy"), f"{word}_accuracy": _accuracy(run),
-            f"{word}_rises": last > RISE * lowest, f"{word}_lowest": lowest,
-            f"{word}_epoch": epoch, f"{word}_last": last,
-        }  # fmt: skip
-        found[f"{word}_gap"] = 100 * (found[f"{word}_train"] - found[f"{word}_accuracy"])
-    found |= {f"{name}_rate": _accuracy(run) for name, run in schedules.items()}
-    rates = {step.lr for step in schedules["plateau"].history.steps}
-    found |= {"plateau_fired": len(rates) > 1, "annealing_helps": found["one_cycle_rate"] > found["constant_rate"]}
-    found["augment_helps"] = found["augment_accuracy"] > found["nothing_accuracy"]
-    found["decay_helps"] = found["decay_accuracy"] > found["nothing_accuracy"]
+        found |= {f"{word}_{name}": value for name, value in _fit(run).items()}
+    best = max(found[f"{word}_accuracy"] for word in TRIES[1:])
+    found["none_helps"] = best <= found["nothing_accuracy"]
+    found["augment_calms"] = all(found[f"augment_{name}"] < found[f"nothing_{name}"] for name in ("last", "gap"))
+    return found | _schedules(folder)
+
+
+def _fit(run: Recorded) -> Figures:
+    """`lowest` and `last` are validation losses, means of a few in a row, as is the accuracy that is `kept` or not."""
+    losses, right = (_running(run, name) for name in ("loss", "accuracy"))
+    at, trained, accuracy = losses.index(min(losses)), run.training("accuracy"), _accuracy(run)
+    return {
+        "train": trained, "accuracy": accuracy, "gap": 100 * (trained - accuracy),
+        "rises": losses[-1] > RISE * losses[at], "lowest": losses[at], "last": losses[-1],
+        "epoch": run.history.validations[at + SMOOTHED // 2].epoch, "kept": max(right) - right[-1] < EVEN / 100,
+    }  # fmt: skip
+
+
+def _schedules(folder: Path) -> Figures:
+    runs = dict(zip(SCHEDULES, _all([f"6-{name}" for name in SCHEDULES], folder)))
+    if not runs:
+        return {"compared": False}
+    found: Figures = {"compared": True, "steps": runs["constant"].history.step}
+    found |= {f"{name}_rate": _accuracy(run) for name, run in runs.items()}
+    falling, level = [found["steps_rate"], found["one_cycle_rate"]], found["constant_rate"]
+    found |= {"annealing_helps": min(falling) > level, "annealing_hurts": max(falling) < level}
+    found["annealing_depends"] = not found["annealing_helps"] and not found["annealing_hurts"]
+    found["plateau_fired"] = len({step.lr for step in runs["plateau"].history.steps}) > 1
     return found
 
 
-def _rise(run: Recorded) -> tuple[float, float, float]:
-    """The lowest mean of a few validation losses in a row, the epoch where it is, and the mean of the last few."""
-    events = run.history.validations
-    means = [mean([event.loss for event in events[i : i + SMOOTHED]]) for i in range(len(events) - SMOOTHED + 1)]
-    at = min(range(len(means)), key=means.__getitem__)
-    return means[at], events[at + SMOOTHED // 2].epoch, means[-1]
+def _running(run: Recorded, name: str) -> list[float]:
+    """The means of SMOOTHED validations in a row."""
+    values = [getattr(event, name) for event in run.history.validations]
+    return [mean(values[i : i + SMOOTHED]) for i in range(len(values) - SMOOTHED + 1)]
 
 
 def _all(names: Sequence[str], folder: Path) -> list[Recorded]:
@@ -174,7 +199,13 @@ def _all(names: Sequence[str], folder: Path) -> list[Recorded]:
 
 def _accuracy(run: Recorded) -> float:
     """On validation at the end; a run that diverged knows no more than a guess among ten."""
-    return 0.1 if run.has_diverged or run.validation is None else run.validation.accuracy
+    return GUESS if run.has_diverged or run.validation is None else run.validation.accuracy
+
+
+def _tested(run: Recorded) -> float:
+    """On the test set at the end, a diverged run as a guess."""
+    end = run.history.finished
+    return GUESS if end is None or end.test_accuracy is None else end.test_accuracy
 
 
 def mean(values: Sequence[float]) -> float:

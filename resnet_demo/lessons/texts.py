@@ -43,8 +43,10 @@ def body(key: str, figures: dict[str, Any], lang: str = "en") -> str:
 
 
 def _kept(paragraph: str, figures: dict[str, Any], glue: str) -> str:
-    first, *later = (_said(part, figures) for part in _LATER.split(paragraph))
-    return glue.join(part for part in (first, *later) if part) if first else ""
+    first, *later = _LATER.split(paragraph)
+    if not (begun := _said(first, figures)):
+        return ""
+    return glue.join([begun, *filter(None, (_said(part, figures) for part in later))])
 
 
 def _said(part: str, figures: dict[str, Any]) -> str:
