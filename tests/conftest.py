@@ -118,7 +118,7 @@ class Visitor:
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("request", self._watch)
         page.goto(self.server.url + words, wait_until="domcontentloaded")
-        page.get_by_role("tab", name="Train").wait_for()
+        page.locator("#tab-train-button").wait_for()
         page.wait_for_function("document.querySelector('#hand textarea, #hand input')?.value.startsWith('{')")
         return page
 

@@ -129,7 +129,7 @@ def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visit
     press("Rename")
     page.locator("#run-view .renaming input").fill("<b>my first</b>")
     page.locator("#run-view .renaming input").press("Enter")
-    expect(page.locator("#run-view h3")).to_contain_text("<b>my first</b>")
+    expect(page.locator("#run-view h2")).to_contain_text("<b>my first</b>")
     page.locator("#run-view").get_by_role("button", name="Delete").click()
     page.locator("#run-view button.sure").click()
     expect(page.get_by_test_id("toast-body")).to_contain_text("The run and its weights are gone")

@@ -87,6 +87,16 @@ def test_a_finished_run(lab):
     assert "Test accuracy 0.914" in told["summary"] and not told["is_active"] and told["share"] is None
 
 
+def test_a_run_that_others_slowed_says_so():
+    from resnet_demo.events import History
+    from resnet_demo.ui.telling import tested_words
+
+    step = Step(10, 0.1, 0.5, 0.8, 0.1, 60.0, 210.0)
+    slowed = RunFinished("time", 10, test_accuracy=0.8, images_per_second=210.0, unhindered=930.0)
+    words = tested_words(History.of([step, slowed]), "fashion-mnist")
+    assert words.startswith("Test accuracy 0.800") and "210 images/s, where 930 were to be had" in words
+
+
 def test_a_stopped_run_was_not_tested(lab):
     told = view(lab, make(lab, Status("stopped"), events(reason="stopped")).id)
     assert "Stopped at step 1, validation accuracy 0.300." in told["ending"] and told["curves"]["test"] is None

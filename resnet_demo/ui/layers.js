@@ -208,22 +208,22 @@ const tile = (parent, address, caption, title) => {
 };
 function sight(place, found) {
   place.replaceChildren();
-  make('h3', '', place, words.see);
+  make('h2', '', place, words.see);
   if (found.error !== undefined) return void make('p', 'quiet', place, found.error);
   make('p', 'quiet', place, found.checkpoint);
   chooser(place);
-  make('h4', '', place, found.title);
+  make('h3', '', place, found.title);
   const maps = make('div', 'maps', place);
   for (const [address, channel, strength] of found.maps) {
     tile(maps, address, `${channel} · ${strength}`, fill(words.see_channel, {channel, strength}));
   }
   make('p', 'quiet', place, found.note);
-  make('h4', '', place, words.see_path);
+  make('h3', '', place, words.see_path);
   const path = make('div', 'path', place);
   tile(path, found.eye, '', words.see_path);
   for (const [name, shape, address] of found.path) tile(path, address, `${name}\n${shape}`, `${name}, ${shape}`);
   make('p', 'quiet', place, words.see_path_note);
-  make('h4', '', place, words.see_filters);
+  make('h3', '', place, words.see_filters);
   const filters = make('div', 'filters', place);
   found.filters.forEach((address, i) => tile(filters, address, '', `${words.see_filters} ${i}`));
   make('p', 'quiet', place, words.see_filters_note);
@@ -253,7 +253,7 @@ function aside(holder) {
 }
 function source(holder) {
   const code = make('div', 'code', holder);
-  make('h3', '', code, words.code);
+  make('h2', '', code, words.code);
   for (const [name, where, text] of data.code) {
     const details = make('details', '', code), summary = make('summary', '', details, name);
     make('em', '', summary, where);
