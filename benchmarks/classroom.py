@@ -44,9 +44,16 @@ class Notes:
 
 
 class Pupil:
-    """One visitor who acts at random until the lesson is over, polling the curves once a second as the page does."""
+    """One visitor who acts at random until the lesson is over, polling the curves once a second as the page does.
 
-    def __init__(self, lab: Lab, number: int, notes: Notes, over: threading.Event, seed: int) -> None:
+    Between two acts are `pause` seconds, at least and at most.
+    """
+
+    def __init__(
+        self, lab: Lab, number: int, notes: Notes, over: threading.Event, seed: int,
+        pause: tuple[float, float] = (3.0, 15.0),
+    ) -> None:  # fmt: skip
+        self.pause = pause
         self.name = f"pupil-{number}"
         self.visitor, self.notes, self.over = Visitor(lab, self.name), notes, over
         self.chance = random.Random(seed * 1000 + number)
@@ -60,7 +67,7 @@ class Pupil:
             self._try("poll")
             if time.monotonic() >= next_act:
                 self._try(self.chance.choices(list(CHANCES), CHANCES.values())[0])
-                next_act = time.monotonic() + self.chance.uniform(3, 15)
+                next_act = time.monotonic() + self.chance.uniform(*self.pause)
             self.over.wait(1.0)
 
     def _try(self, act: str) -> None:

@@ -57,6 +57,14 @@ class Lab:
     def memory_mb(self) -> float:
         return psutil.Process(self.process.pid).memory_info().rss / 1e6
 
+    def holdings(self) -> dict[str, float]:
+        """What the server holds now: MB of memory, threads, open files and sockets, processes, files of uploads."""
+        server, uploads = psutil.Process(self.process.pid), self.store.root.parent / "uploads"
+        return {
+            "memory_mb": self.memory_mb(), "threads": server.num_threads(), "open": server.num_fds(),
+            "processes": len(self.processes()), "uploads": sum(1 for path in uploads.rglob("*") if path.is_file()),
+        }  # fmt: skip
+
     def await_calm(self, seconds: float = 90.0) -> None:
         """Waits until nothing is trained and the spare worker has loaded all that it loads ahead."""
         deadline, before = time.monotonic() + seconds, -1.0
