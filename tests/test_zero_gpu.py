@@ -118,8 +118,8 @@ def test_a_run_that_is_cut_off_goes_on_from_where_it_saved(lab, spaces, pictures
     run = lab.submit(tiny_config(pictures, length=LONG))
     wait_until(lambda: run.resume_path.exists() and run.history().step > 3)
     spaces.HOST.cut_off()
-    status = over(run)
-    assert (status.state, status.reason) == ("interrupted", "gpu_time") and status.message == ""
+    wait_until(lambda: run.status().reason == "gpu_time")
+    assert run.status().state == "interrupted" and run.status().message == ""
     assert run.resume_path.exists() and run.why_not_resume() is None
 
 
