@@ -61,7 +61,7 @@ def read_many(
         names, views, refused = _views(checkpoint, entries, fit, invert, progress)
     if not views:
         why = f"none of its pictures can be read. {refused[0]}" if refused else "there are no pictures in it"
-        raise ArchiveRefused(path=sources[0][1] if sources else "Nothing", why=why.rstrip("."))
+        raise ArchiveRefused(path=sources[0][1] if sources else "What was brought", why=why.rstrip("."))
     return Pictures(tuple(names), torch.stack(views), _labels(checkpoint, names), tuple(refused))
 
 

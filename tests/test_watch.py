@@ -99,7 +99,7 @@ def test_a_run_that_others_slowed_says_so():
 
 def test_a_stopped_run_was_not_tested(lab):
     told = view(lab, make(lab, Status("stopped"), events(reason="stopped")).id)
-    assert "Stopped at step 1, validation accuracy 0.300." in told["ending"] and told["curves"]["test"] is None
+    assert "Stopped at step 1, best validation accuracy 0.300." in told["ending"] and told["curves"]["test"] is None
     assert "before the first validation" in view(lab, make(lab, Status("stopped"), events()[:2]).id)["ending"]
 
 

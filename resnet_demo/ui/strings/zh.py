@@ -234,7 +234,7 @@ TRAIN: dict[str, str] = {
     "train.end_tested": "训练 {seconds} 后，在它从未见过的 {n:,} 张图片上，测试准确率为 {accuracy:.3f}。",
     "train.end_hindered": "本机上的其他任务拖慢了训练：每秒 {rate:,.0f} 张图片，本可达到每秒 {possible:,.0f} 张。",
     "train.end_tested_plain": "训练 {seconds} 后，测试准确率为 {accuracy:.3f}。",
-    "train.end_stopped": "在第 {step:,} 步停止，验证准确率为 {accuracy:.3f}。权重已保留，测试集没有动用。",
+    "train.end_stopped": "在第 {step:,} 步停止，最佳验证准确率为 {accuracy:.3f}。权重已保留，测试集没有动用。",
     "train.end_stopped_early": "在第一次验证之前就停止了，什么也没有测到；随时可以重新开始。",
     "train.end_interrupted": "训练途中服务器关闭了。到第 {step:,} 步为止学到的都已保留，可以接着训练。",
     "train.end_failed": "训练结束了，但没有说明原因。请重新开始，或查看日志。",

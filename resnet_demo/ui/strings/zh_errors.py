@@ -76,7 +76,7 @@ TEMPLATES: dict[str, str] = {
     "it holds more than {1} files": "其中的文件多于 {1} 个",
     "it holds more than {1} GB": "其中的内容超过 {1} GB",
     "these are {1} pictures, more than {2}": "一共 {1} 张图片，超过 {2} 张",
-    "Nothing": "空的选择",
+    "What was brought": "带来的内容",
     "none of its pictures can be read. {1}": "其中没有一张图片可以读取。{1}",
     "there are no pictures in it": "其中没有图片",
     "it has too few pictures to train on; 20 or more are needed": "用来训练的图片太少，至少需要 20 张",
