@@ -74,9 +74,11 @@ def recording_for(model: str, dataset: str) -> str:
 
 
 def same_race(shown: str) -> list[str]:
-    """The other recordings of the same data and as many steps."""
-    card = card_of(shown)
-    like = (
-        name for name, other in recordings().items() if all(card.get(k) == other.get(k) for k in ("dataset", "step"))
-    )
-    return [RECORDED + name for name in like]
+    """The other recordings of the same family of networks, on the same data and for as long."""
+    run = config_of(shown)
+    others = {name: config_of(RECORDED + name) for name in recordings()}
+    return [
+        RECORDED + name
+        for name, other in others.items()
+        if (other.data, other.length, other.spec.family) == (run.data, run.length, run.spec.family)
+    ]

@@ -35,6 +35,7 @@ const again = button("quietly", acts, words.again, () => trigger("fill", {run: s
 const rename = button("quietly", acts, words.rename, () => { show(renaming, true); show(rename, false); newName.value = seen.named; newName.focus(); });
 const renaming = make("span", "renaming", acts), newName = make("input", "", renaming);
 set(newName, {maxlength: 80, "aria-label": words.new_name});
+show(renaming, false);
 button("quietly", renaming, words.keep, renamed);
 newName.addEventListener("keydown", event => { if (event.key === "Enter") renamed(); if (event.key === "Escape") closeForms(); });
 function renamed() { act("rename", newName.value); closeForms(); }
