@@ -36,7 +36,7 @@ class Lab:
     def __init__(self, url: str, home: Path, process: subprocess.Popen) -> None:
         self.url, self.process = url, process
         self.store = RunStore(home / "runs")
-        self.config = json.load(urllib.request.urlopen(f"{url}/config", timeout=60))
+        self.config = json.load(urllib.request.urlopen(f"{url}/config?page=", timeout=60))
 
     def processes(self) -> list[psutil.Process]:
         """The server's own process first, then its workers."""

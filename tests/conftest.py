@@ -107,10 +107,12 @@ class Visitor:
     contexts: list[Any] = field(default_factory=list)
     was_aborted: bool = False
 
-    def open(self, words: str = "", *, width: int = 1280, height: int = 900, **options: Any) -> Any:
+    def open(
+        self, words: str = "", *, width: int = 1280, height: int = 900, locale: str = "en-US", **options: Any
+    ) -> Any:
         """A page that has loaded, at `words` behind the address (such as `?model=plain20`)."""
         viewport = {"width": width, "height": height}
-        context = self.chromium.new_context(viewport=viewport, locale="en-US", **options)
+        context = self.chromium.new_context(viewport=viewport, locale=locale, **options)
         self.contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -118,9 +120,13 @@ class Visitor:
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
         page.on("request", self._watch)
         page.goto(self.server.url + words, wait_until="domcontentloaded")
+        self.await_page(page)
+        return page
+
+    def await_page(self, page: Any) -> None:
+        """Until the page, in whatever language, has loaded and has something in hand."""
         page.locator("#tab-train-button").wait_for()
         page.wait_for_function("document.querySelector('#hand textarea, #hand input')?.value.startsWith('{')")
-        return page
 
     def _hear(self, message: Any) -> None:
         if message.type == "error" and not self._is_parting(message.text):

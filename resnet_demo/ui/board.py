@@ -201,4 +201,5 @@ def _classes(entry: Entry) -> str:
 
 def _about(entry: Entry) -> str:
     whose = say("class.mine") if entry.is_mine else entry.by or say("class.nobody")
-    return f"{entry.name}, {dataset_title(entry.data)}, {entry.length}: {accuracy(entry.validation)} ({whose})"
+    what = say("frame.comma").join((entry.name, dataset_title(entry.data), entry.length))
+    return f"{what}: {accuracy(entry.validation)} ({whose})"

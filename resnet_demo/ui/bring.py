@@ -168,9 +168,11 @@ def build(page: Page, picture: gr.Image, strip: gr.HTML, choices: tuple[gr.Radio
     )
     files.upload(guarded(bringing.many), [files, *choices, page.hand], many, **SLOW)
     chosen.upload(guarded(bringing.folder), [*choices, page.hand], many, **SLOW)
-    files.clear(lambda: "", None, many, **QUIET)
-    page.hand.change(lambda: "", None, many, **QUIET)
+    files.clear(guarded(lambda: ""), None, many, **QUIET)
+    page.hand.change(guarded(lambda: ""), None, many, **QUIET)
     many.click(guarded(_pictures_behind(do)), page.hand, [strip, picture], **SLOW)
     own.upload(guarded(bringing.look_at), own, [which, network, data], **SLOW)
-    own.clear(lambda: ("", gr.update(visible=False), gr.update(visible=False)), None, [which, network, data], **QUIET)
+    own.clear(
+        guarded(lambda: ("", gr.update(visible=False), gr.update(visible=False))), None, [which, network, data], **QUIET
+    )
     add.click(guarded(bringing.add), [own, network, data, classes, scaling, page.hand], page.hand, **SLOW)

@@ -73,7 +73,7 @@ def counting(spec: ResNetSpec) -> str:
     fields = {"blocks": sum(spec.blocks_per_stage), "each": BLOCKS[spec.block], "entries": entries}
     words = say("model.counting_entries" if entries else "model.counting", **fields)
     has_projections = spec.shortcut.startswith("projection") and not entries
-    return f"{words}; {say('model.not_counted')}" if has_projections else words
+    return say("model.counting_and", words=words, note=say("model.not_counted")) if has_projections else words
 
 
 def which_one(spec: ResNetSpec) -> str:

@@ -181,7 +181,7 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
     if entry.accuracy is None:
         return name
     where = "frame.on_test" if entry.is_finished else "frame.on_validation"
-    return f"{name}, {say(where, accuracy=accuracy(entry.accuracy))}"
+    return say("frame.with_accuracy", name=name, accuracy=say(where, accuracy=accuracy(entry.accuracy)))
 
 
 def say_copied() -> None:

@@ -1,7 +1,7 @@
 // First thing on every page, before anything is painted: which language the visitor reads, and the way to the others.
 // What the address says wins, then what was chosen here before, then, on the default's page alone, the browser's wish.
 (() => {
-  const {here, first, tags} = SPEAKS, KEPT = "resnet-lab-language";
+  const {here, first, tags, words} = SPEAKS, KEPT = "resnet-lab-language";
   const root = window.location.pathname.replace(/\/+$/, "").replace(here === first ? /$/ : /\/[^/]*$/, "");
   const page = (lang, isNamed = false) => {
     const address = new URL(window.location.href);
@@ -26,4 +26,18 @@
   // Gradio's own words go by the browser's language; they are to be those of the page.
   for (const [name, value] of [["language", tags[here]], ["languages", [tags[here]]]])
     Object.defineProperty(navigator, name, {get: () => value, configurable: true});
+  // Some names that it gives its controls know no language.
+  const theirs = Object.entries(words);
+  if (!theirs.length) return;
+  const rename = () => {
+    for (const node of document.querySelectorAll("[aria-label], [title]")) for (const name of ["aria-label", "title"]) {
+      const said = node.getAttribute(name) ?? "";
+      const found = theirs.find(([word]) => said === word || (word.endsWith(" ") && said.startsWith(word)));
+      if (found) node.setAttribute(name, said.replace(...found));
+    }
+  };
+  let waiting = 0;
+  new MutationObserver(() => {
+    waiting ||= setTimeout(() => { waiting = 0; rename(); }, 300);
+  }).observe(document.documentElement, {childList: true, subtree: true});
 })();

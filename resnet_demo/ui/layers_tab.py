@@ -62,7 +62,7 @@ def _table(page: Page, spec: ResNetSpec) -> gr.HTML:
         request(Hand(), natural(spec), "tree"),
         html_template="",
         js_on_load=script("drawing.js", "layers.js"),
-        server_functions=[spoken(layers), spoken(see), take_along],
+        server_functions=[spoken(layers), spoken(see), spoken(take_along)],
         words={key: say(f"layers.{key}") for key in WORDS} | {"svg": say("draw.svg"), "png": say("draw.png")},
         apply_default_css=False,
         elem_id="layers-table",

@@ -88,9 +88,9 @@ def _wire(page: Page, controls: list[gr.Radio], train: gr.Button, layers: gr.But
     for control in (depth, shortcut):
         control.input(guarded(take_model), [page.hand, depth, shortcut], page.hand, **QUIET)
     page.hand.change(guarded(show), page.hand, [*controls, *view], **QUIET)
-    train.click(lambda: gr.Tabs(selected="train"), None, page.tabs, **QUIET)
+    train.click(guarded(lambda: gr.Tabs(selected="train")), None, page.tabs, **QUIET)
     for see_layers in (layers.click, view[0].choose):
-        see_layers(lambda: gr.Tabs(selected="layers"), None, page.tabs, **QUIET)
+        see_layers(guarded(lambda: gr.Tabs(selected="layers")), None, page.tabs, **QUIET)
 
 
 def _wire_own(page: Page, parts: dict[str, Any], refusal: gr.HTML) -> None:
@@ -100,7 +100,7 @@ def _wire_own(page: Page, parts: dict[str, Any], refusal: gr.HTML) -> None:
     triggers += [event for text in texts for event in (text.submit, text.blur)]
     inputs, outputs = [page.hand, *parts.values()], [page.hand, refusal]
     gr.on(triggers, guarded(own.take), inputs, outputs, trigger_mode="always_last", **QUIET)
-    page.hand.change(lambda: "", None, refusal, **QUIET)
+    page.hand.change(guarded(lambda: ""), None, refusal, **QUIET)
 
 
 def take_family(hand: str, family: str, shortcut: str) -> str:

@@ -101,5 +101,5 @@ def wire(page: Page, offer: gr.HTML, checkpoint: gr.Dropdown, bars: gr.HTML) -> 
     do = Offer(page.lab)
     checkpoint.input(guarded(do.show), [page.hand, checkpoint], [offer, checkpoint], preprocess=False, **QUIET)
     bars.click(guarded(do.follow), page.hand, offer, **QUIET)
-    page.hand.change(lambda: "", None, offer, **QUIET)
+    page.hand.change(guarded(lambda: ""), None, offer, **QUIET)
     offer.click(guarded(do.act), page.hand, [offer, page.hand], show_progress_on=offer, **FETCH)

@@ -58,7 +58,7 @@ def differences_html(configs: list[RunConfig]) -> str:
         return f"<p class='quiet'>{escape(say('train.same_settings'))}</p>"
     heads = "".join(f"<th scope='col'>{escape(c.title or model_title(c.spec.name))}</th>" for c in configs)
     body = "".join(
-        f"<tr><th scope='row'>{escape(name.replace('_', ' '))}</th>"
+        f"<tr><th scope='row'>{escape(say(f'setting.{name}'))}</th>"
         + "".join(f"<td>{escape(_word(value))}</td>" for value in values)
         + "</tr>"
         for name, values in rows.items()

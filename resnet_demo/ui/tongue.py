@@ -82,7 +82,9 @@ class _Rewriting:
 
     def _rewritten(self) -> bytes:
         tags = {key: known.tag for key, known in LANGUAGES.items()}
-        speaks = json.dumps({"here": self.lang, "first": DEFAULT, "tags": tags})
+        theirs, ours = LANGUAGES[DEFAULT].words, LANGUAGES[self.lang].words
+        words = {theirs[key]: ours[key] for key in ours if key.startswith("gradio.") and self.lang != DEFAULT}
+        speaks = json.dumps({"here": self.lang, "first": DEFAULT, "tags": tags, "words": words}, ensure_ascii=False)
         script = f"<head><script>{{ const SPEAKS = {speaks};\n{self.script}}}</script>"
         body = self.body.replace(b'lang="en"', f'lang="{tags[self.lang]}"'.encode(), 1)
         return body.replace(b"<head>", script.encode(), 1)

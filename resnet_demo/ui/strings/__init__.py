@@ -73,6 +73,7 @@ def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
             with speaking(lang):
                 return await handler(*args, **kwargs)
 
+        run_async.language = lang  # type: ignore[attr-defined]
         return run_async
 
     @functools.wraps(handler)
@@ -80,6 +81,7 @@ def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
         with speaking(lang):
             return handler(*args, **kwargs)
 
+    run.language = lang  # type: ignore[attr-defined]
     return run
 
 

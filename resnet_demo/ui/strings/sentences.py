@@ -28,6 +28,7 @@ class Sentences:
     """One language's table: English template -> template in that language, with the same holes."""
 
     def __init__(self, templates: Mapping[str, str]) -> None:
+        self.templates = templates
         ordered = sorted(templates, key=lambda template: len(HOLE.sub("", template)), reverse=True)
         self._patterns = [(_pattern(template), templates[template]) for template in ordered]
         self._plain = {template: words for template, words in templates.items() if not HOLE.search(template)}
