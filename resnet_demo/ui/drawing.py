@@ -49,8 +49,8 @@ def draw(spec: ResNetSpec, input: tuple[int, ...] | None = None, *, way: str = "
     blocks = sum(spec.blocks_per_stage)
     title = say("draw.alt", name=spec.name, stages=len(net) - 2, blocks=blocks)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="net {way}" viewBox="0 0 {width:.0f} {height:.0f}" role="group" '
-        f'aria-label="{escape(title)}"><style>{STYLE}</style>{body}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="net {way}" viewBox="0 0 {width:.0f} {height:.0f}" '
+        f'role="group" aria-label="{escape(title)}"><style>{STYLE}</style>{body}</svg>'
     )
 
 
