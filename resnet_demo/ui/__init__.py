@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from . import frame
 from .api import add_endpoints
 from .board import is_shown
+from .body_limit import BodyLimit
 from .page import TABS, Lab, Page, open_lab
 from .strings import DEFAULT, LANGUAGES, say, speaking
 from .theme import STYLE, theme
@@ -92,8 +93,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api"],
         "max_file_size": LARGEST_UPLOAD,
         "app_kwargs": {
-            "max_body_size": LARGEST_REQUEST,
             "openapi_url": None,
-            "middleware": [Middleware(FirstScript)],
+            "middleware": [Middleware(BodyLimit, most_bytes=LARGEST_REQUEST), Middleware(FirstScript)],
         },
     }

@@ -21,7 +21,8 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from . import build_app, launch_options
+from . import LARGEST_REQUEST, build_app, launch_options
+from .body_limit import BodyLimit
 from .door import Believing, Health, NoForeigners, SubPath
 from .page import Lab
 from .sign_in import Gate, SignIn
@@ -81,12 +82,13 @@ def web_app(lab: Lab, demo: gr.Blocks, serving: Serving, health: Health | None =
     options = launch_options()
     demo.state_session_capacity = options.pop("state_session_capacity")
     sign_in = SignIn(serving.class_code, serving.root_path) if serving.class_code else None
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, **_body_limit(options))
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_api_route("/healthz", health or Health(lab.scheduler), methods=["GET"])
     if sign_in:
         sign_in.add_to(app)
         app.add_middleware(Gate, sign_in=sign_in)
         options["auth_dependency"] = sign_in.name_of
+    app.add_middleware(BodyLimit, most_bytes=LARGEST_REQUEST)
     app.add_middleware(NoForeigners, origins=serving.origins)
     app.add_middleware(CORSMiddleware, allow_origins=serving.origins, allow_methods=["*"], allow_headers=["*"])
     if serving.root_path:
@@ -95,10 +97,6 @@ def web_app(lab: Lab, demo: gr.Blocks, serving: Serving, health: Health | None =
     with warnings.catch_warnings():  # of a page in several languages it says that it cannot do what was not asked for
         warnings.filterwarnings("ignore", "SSR mode is not supported")
         return gr.mount_gradio_app(app, demo, "/", root_path=serving.root_path or None, **options)
-
-
-def _body_limit(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options["app_kwargs"].items() if key == "max_body_size"}
 
 
 def run(lab: Lab, serving: Serving, share: bool | None = None) -> int:
@@ -116,10 +114,7 @@ def serve(lab: Lab, serving: Serving) -> int:
     Then nobody is let in any more, runs in training are saved, to go on when the lab opens again, and what the server
     started and wrote for the moment is gone.
     """
-    ending = threading.Event()
-    for name in ENDINGS:
-        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(name, lambda *_: os._exit(1) if ending.is_set() else ending.set())  # the second time at once
+    ending = _when_asked_to_end()
     with passing_uploads():
         health, listener = Health(lab.scheduler), listen(serving)
         app = web_app(lab, build_app(lab), serving, health)
@@ -140,6 +135,21 @@ def serve(lab: Lab, serving: Serving) -> int:
         sys.stdout.flush()
         os._exit(code)
     return code
+
+
+def _when_asked_to_end() -> threading.Event:
+    """Set by the system or by Ctrl-C; the second time ends everything at once."""
+    ending = threading.Event()
+
+    def end(*_: Any) -> None:
+        if ending.is_set():
+            os._exit(1)
+        ending.set()
+
+    for name in ENDINGS:
+        if signal.getsignal(name) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(name, end)
+    return ending
 
 
 def _tell(address: str, code: str) -> None:
