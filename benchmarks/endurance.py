@@ -20,6 +20,7 @@ from benchmarks.measure import report
 from benchmarks.serving import Lab, serve
 
 SAMPLE_SECONDS = 30.0
+CLASS = 40  # whose turns are of 20 s, as the pupils ask for
 PAUSE = (45.0, 150.0)
 
 
@@ -50,7 +51,7 @@ def main() -> None:
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as home,
-        serve(Path(home), "--class", str(asked.people), "--minutes", str(MINUTES), "--teacher-token", "chalk") as lab,
+        serve(Path(home), "--class", str(CLASS), "--minutes", str(MINUTES), "--teacher-token", "chalk") as lab,
     ):
         notes, samples = watch(lab, asked.people, asked.seconds)
         fate = judge(lab, notes)
