@@ -24,7 +24,7 @@ GUESS = 0.1  # among ten classes
 
 
 def figures(lesson: str, folder: Path = RUNS) -> Figures:
-    """What the prose of that lesson may quote. Lesson 4 counts layers; 7 and the teacher's page quote nothing."""
+    """What the prose of that lesson may quote. Lesson 4 counts layers; 7 quotes nothing."""
     return FIGURES.get(lesson, lambda folder: {"recorded": True})(folder)
 
 
@@ -191,6 +191,13 @@ def _running(run: Recorded, name: str) -> list[float]:
     return [mean(values[i : i + SMOOTHED]) for i in range(len(values) - SMOOTHED + 1)]
 
 
+def answers(folder: Path) -> Figures:
+    """The teacher's page: what lessons 1 and 3 found, as `vote_` and `block_`."""
+    found = {"vote": deeper(folder), "block": blocks(folder)}
+    named = {f"{word}_{name}": value for word, values in found.items() for name, value in values.items()}
+    return {"recorded": True, **named}
+
+
 def _all(names: Sequence[str], folder: Path) -> list[Recorded]:
     """Every recording of those names; none at all if one of them is not there."""
     found = [run for name in names if (run := recorded(name, folder))]
@@ -221,4 +228,5 @@ TRIES = ("nothing", "augment", "decay", "both")
 SCHEDULES = ("constant", "steps", "plateau", "one_cycle")
 FIGURES: dict[str, Callable[[Path], Figures]] = {
     "1": deeper, "2": gradients, "3": blocks, "4": costs, "5": norm, "6": overfitting,
+    "teacher": answers,
 }  # fmt: skip
