@@ -135,7 +135,7 @@ def test_several_seeds_are_told_of_as_several(made, monkeypatch):
         for seed in (1, 2):
             (made / path.name.replace("seed0", f"seed{seed}")).write_text(path.read_text())
     body = texts.body("1", figures("1", made))
-    assert "was trained 3 times (thin lines)" in body and "in every run" in body and "one run each" not in body
+    assert "was trained 3 times (thin lines)" in body and "in every run" in body and "Plain-20 (one run each)" not in body
 
 
 def test_what_is_recorded_of_a_lesson_is_told_before_the_rest_is(made):
@@ -147,7 +147,7 @@ def test_what_is_recorded_of_a_lesson_is_told_before_the_rest_is(made):
     (made / f"{BLOCKS}.json").write_text(json.dumps({**rows, "plain20-fashion-mnist": plain}))
     body = texts.body("3", figures("3", made))
     assert "So a lost block costs the plain network more: 25 points on average, against 20." in body
-    assert "does not ship yet" not in body
+    assert "was not taken apart" not in body
 
 
 def test_where_deeper_is_not_worse_the_lesson_does_not_say_so(made):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .reading import Recorded, recorded, table
+from .reading import Recorded, card, recorded, table
 from .table import BLOCKS, GRADIENT_STEPS, GRADIENTS, NORM_RATES, RUNS, SEEDS
 
 Figures = dict[str, Any]
@@ -52,7 +52,20 @@ def deeper(folder: Path) -> Figures:
     found["shortcut_points"] = 100 * (found["resnet56_accuracy"] - found["plain56_accuracy"])
     points = 100 * (found["resnet56_accuracy"] - found["resnet20_accuracy"])
     gains, loses = points > 0 and min(right["resnet56"]) > max(right["resnet20"]), points < -EVEN
-    return found | {"deeper_gains": gains, "deeper_loses": loses, "deeper_even": not gains and not loses}
+    found |= {"deeper_gains": gains, "deeper_loses": loses, "deeper_even": not gains and not loses}
+    return found | _shipped()
+
+
+def _shipped() -> Figures:
+    """Test accuracies of four shipped networks that were trained alike; `long_agrees` where they do as the paper's."""
+    cards = {model: card(f"{model}-fashion-mnist") for model in ("plain20", "plain56", "resnet20", "resnet56")}
+    right = {f"long_{model}": found["test"]["accuracy"] for model, found in cards.items() if found.get("test")}
+    asked = [(found.get("recipe"), found.get("length"), found.get("seed")) for found in cards.values()]
+    epochs = (asked[0][1] or {}).get("epochs")
+    if len(right) < len(cards) or asked.count(asked[0]) < len(asked) or not epochs:
+        return {"long_agrees": False, "long_differs": False}
+    agrees = right["long_plain56"] < right["long_plain20"] and right["long_resnet56"] > right["long_resnet20"]
+    return {**right, "long_epochs": epochs, "long_agrees": agrees, "long_differs": not agrees}
 
 
 def gradients(folder: Path) -> Figures:

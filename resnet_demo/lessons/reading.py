@@ -11,6 +11,7 @@ from typing import Any
 from ..events import History, Validation, replay
 from .table import RUNS
 
+SHIPPED = Path(__file__).resolve().parents[2] / "checkpoints"  # as in checkpoint.py, which would bring torch along
 LAST_SHARE = 0.1  # of a run's steps: their mean is the training loss that it ended with
 
 
@@ -51,5 +52,11 @@ def _read(path: Path, _: int) -> Recorded:
 
 def table(name: str, folder: Path = RUNS) -> dict[str, Any]:
     """The recorded table of that name; empty if there is none yet."""
+    path = folder / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def card(name: str, folder: Path = SHIPPED) -> dict[str, Any]:
+    """What is written beside a shipped checkpoint; empty if there is none of that name."""
     path = folder / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
