@@ -84,13 +84,13 @@ def over(run):
 @pytest.mark.slow
 def test_runs_train_to_their_test_on_a_gpu_that_their_visitor_pays_for(lab, spaces, pictures):
     first = as_visitor("ann", lab.submit, tiny_config(pictures, length=Length(steps=20)))
-    second = as_visitor("bob", lab.submit, tiny_config(pictures, length=Length(seconds=2)))
+    second = as_visitor("bob", lab.submit, tiny_config(pictures, length=Length(steps=10)))
     assert lab.load == (2, 0)  # nobody stands in a line of ours
     assert over(first).state == over(second).state == "finished"
     assert first.history().step == 20 and first.history().finished.test_accuracy is not None
-    assert sorted(spaces.HOST.asked) == [("ann", 110), ("bob", 12)]
+    assert sorted(spaces.HOST.asked) == [("ann", 110), ("bob", 110)]
     assert first.config.compute["device"] == "cpu" and first.status().pid is None
-    third = as_visitor("bob", lab.submit, tiny_config(pictures, length=Length(seconds=1)))  # by a process that is warm
+    third = as_visitor("eve", lab.submit, tiny_config(pictures, length=Length(steps=5)))  # by a process that is warm
     assert over(third).state == "finished"
     assert len(spaces.HOST.workers) < 3
 

@@ -273,7 +273,7 @@ TRAIN: dict[str, str] = {
     "train.where_gpu": "GPU, lent for the run",
     "train.where_cpu": "CPU, free",
     "train.longest_lent": "At most {lent} on the GPU and {longest} on the CPU.",
-    "train.line_lent": "Hugging Face lends its GPU for 2 minutes a day to each network address, so a whole school may share them; with a free account, signed in there, you have 5 of your own. Classifying costs nothing.",
+    "train.line_lent": "Hugging Face lends its GPU for 2 minutes a day to each network address, so a whole school may share them; with a free account, signed in there, you have 5 of your own. Training on the CPU (under More) and classifying cost nothing.",
     "train.end_gpu_time": "The GPU was taken back at step {step}: its time was over. “Go on” begins where the run last saved, and costs GPU time again.",
     "train.free": "Train on the CPU instead",
     "train.kept_passing": "This Space has no disk of its own: runs are gone when it sleeps. What you want to keep, take along: each run has its weights, its numbers and its curves to download.",

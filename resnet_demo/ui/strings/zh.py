@@ -271,7 +271,7 @@ TRAIN: dict[str, str] = {
     "train.where_gpu": "GPU，只在训练时借用",
     "train.where_cpu": "CPU，免费",
     "train.longest_lent": "在 GPU 上最长 {lent}，在 CPU 上最长 {longest}。",
-    "train.line_lent": "Hugging Face 每天借给每个网络地址 2 分钟 GPU，整个学校可能要共用；在那里登录免费账户后，你自己有 5 分钟。分类不花费这段时间。",
+    "train.line_lent": "Hugging Face 每天借给每个网络地址 2 分钟 GPU，整个学校可能要共用；在那里登录免费账户后，你自己有 5 分钟。在 CPU 上训练（在“更多”里选）和分类不花费这段时间。",
     "train.end_gpu_time": "GPU 的时间已用完，在第 {step} 步被收回。“接着训练”会从上次保存的地方开始，并再次花费 GPU 时间。",
     "train.free": "改用 CPU 训练",
     "train.kept_passing": "这个 Space 没有自己的磁盘：休眠后训练记录就会消失。想保留的请带走：每次训练的权重、数据和曲线都可以下载。",
