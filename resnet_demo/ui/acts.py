@@ -10,9 +10,9 @@ from ..errors import InvalidOption
 from ..recipes import Length
 from ..runs.status import Status
 from ..runs.store import Run
+from .failures import notice
 from .forms import SECONDS, length_of, within
 from .hand import Hand
-from .strings import say
 from .who import Who, acting
 from .words import length_words, seconds_words
 
@@ -63,7 +63,7 @@ class Acts:
         if what == "stop":
             was_waiting = run.status().state == "queued"
             scheduler.stop(run.id, by, token)
-            gr.Info(say("train.did_leave" if was_waiting else "train.did_stop"), duration=4)
+            notice("train.did_leave" if was_waiting else "train.did_stop", 4)
         elif what == "resume":
             held = held.with_(run=scheduler.resume(run.id, by, token).id)
         elif what == "test":
@@ -75,7 +75,7 @@ class Acts:
         elif what == "delete":
             scheduler.delete(run.id, by, token)
             held = _without(held, run.id)
-            gr.Info(say("train.did_delete"), duration=4)
+            notice("train.did_delete", 4)
         else:
             raise InvalidOption(option="act", value=what[:40], allowed="one of the page's own buttons")
         return held.to_json()

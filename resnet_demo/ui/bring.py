@@ -22,7 +22,7 @@ from ..weights import read_weights
 from . import hub_form, imported, shelf
 from .api import uploaded
 from .asking import QUIET
-from .failures import guarded, sentence
+from .failures import guarded, problem, sentence
 from .folder import chooser
 from .hand import Hand
 from .many_view import many_html
@@ -107,7 +107,7 @@ class Bringing:
     def add(self, file: str | None, model: str, dataset: str, classes: str, normalisation: str, hand: str) -> str:
         """The hand with what was brought in it."""
         if not file:
-            raise gr.Error(say("classify.own_none"), print_exception=False)
+            raise problem("classify.own_none")
         names = tuple(name.strip() for name in (classes or "").replace("，", ",").split(",") if name.strip())
         key = imported.take(self.lab, Path(file), dataset or "", model or "", names, normalisation=normalisation)
         entry = shelf.find(self.lab, key)

@@ -17,7 +17,7 @@ from ..pictures import Source, open_picture
 from ..predict import Prediction, classify, view_for
 from ..specs import is_model
 from . import answers, confusion, examples, gradebook, heat, offer, shelf
-from .failures import sentence
+from .failures import problem, sentence
 from .hand import Hand
 from .markup import alert, quiet, send, sent
 from .page import Lab
@@ -190,7 +190,7 @@ def _token(asked: dict[str, Any]) -> str:
 def _index(asked: dict[str, Any], key: str, count: int) -> int:
     value = asked.get(key)
     if type(value) is not int or not 0 <= value < count:
-        raise gr.Error(say("classify.no_such_picture"), print_exception=False)
+        raise problem("classify.no_such_picture")
     return value
 
 

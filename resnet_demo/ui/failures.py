@@ -44,6 +44,16 @@ def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
     return spoken(run)
 
 
+def problem(key: str) -> gr.Error:
+    """What a handler raises where the visitor has to do something first; `key` says what."""
+    return gr.Error(say(key), title=say("error.title"), print_exception=False)
+
+
+def notice(key: str, seconds: float) -> None:
+    """Tells the visitor, for that long, that something was done."""
+    gr.Info(say(key), duration=seconds, title=say("frame.notice"))
+
+
 def refuse(error: Exception) -> NoReturn:
     """Raises: gr.Error with the sentence for this failure."""
     if isinstance(error, gr.Error):

@@ -16,7 +16,7 @@ from ..errors import LabError
 from ..runs.config import Owner
 from ..specs import is_model
 from .asking import QUIET, SPOKEN
-from .failures import guarded
+from .failures import guarded, notice
 from .hand import Hand
 from .links import HIDEABLE, SETTINGS
 from .page import Lab, Page, is_lent
@@ -107,7 +107,7 @@ def wire(demo: gr.Blocks, page: Page, chip: gr.HTML, me: gr.HTML, bar: gr.HTML, 
         who = str(event.who)
         if Who.of(who).token and page.lab.classroom.teacher_token:
             key = "frame.who_is_teacher" if page.lab.scheduler.is_teacher(Who.of(who).token) else "frame.who_no_teacher"
-            gr.Info(say(key), duration=6)
+            notice(key, 6)
         return who, _greet(page.lab, who, request)
 
     demo.load(guarded(arrive), said, [*said, me], js=READ_ADDRESS, **QUIET)
@@ -185,7 +185,7 @@ def checkpoint_words(lab: Lab, hand: Hand) -> str:
 
 
 def say_copied() -> None:
-    gr.Info(say("frame.copied"), duration=3)
+    notice("frame.copied", 3)
 
 
 @kept_by_language(maxsize=1)

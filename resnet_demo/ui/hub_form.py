@@ -16,7 +16,7 @@ from ..datasets import DATASETS
 from ..errors import LabError
 from ..specs import is_model
 from . import imported, shelf, take
-from .failures import guarded, sentence
+from .failures import guarded, problem, sentence
 from .hand import Hand
 from .markup import alert, quiet
 from .page import Lab, Page
@@ -48,7 +48,7 @@ class HubForm:
         from ..hub import hints, obtain
 
         if not (text or "").strip():
-            raise gr.Error(say("classify.hub_none"), print_exception=False)
+            raise problem("classify.hub_none")
         options: dict[str, Any] = {"token": False, "most_bytes": MOST_BYTES_FOR_STRANGERS} if is_crowd(self.lab) else {}
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
             path = obtain(text, told_by(progress), cache_dir=Path(cache), **options)

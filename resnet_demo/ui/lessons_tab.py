@@ -17,7 +17,7 @@ from ..lessons.reading import table
 from ..lessons.table import BLOCKS, GRADIENT_STEPS, GRADIENTS
 from . import lesson_pictures as draw
 from .asking import QUIET, SPOKEN
-from .failures import guarded
+from .failures import guarded, notice
 from .hand import Hand
 from .lesson_runs import series, views_of
 from .links import SETTINGS, form_of, wish_of
@@ -207,7 +207,7 @@ def _wire_links(page: Page, parts: list[Any]) -> None:
         said, held = dict(parse_qsl(str(event.words).removeprefix("?"))), Hand.of(hand)
         if said.get("lesson") in texts.KEYS:
             return [gr.skip(), gr.skip(), gr.skip(), *shown(said["lesson"])]
-        gr.Info(say("lessons.filled"), duration=6)
+        notice("lessons.filled", 6)
         return [filled(held, said), wished(said), gr.Tabs(selected="train"), *[gr.skip()] * len(parts)]
 
     curves.go(guarded(go), page.hand, [page.hand, page.wish, page.tabs, *parts], **SPOKEN)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import ClassesDiffer, LabError
 from . import examples, gradebook, pair_view, shelf
-from .failures import sentence
+from .failures import problem, sentence
 from .gradebook import Answers, Grades, Progress
 from .hand import Hand
 from .markup import alert, quiet, sent
@@ -66,7 +66,7 @@ def measured(lab: Lab, entry: shelf.Entry, other: shelf.Entry, progress: Progres
     )
     second = _reordered(second, first)
     if not torch.equal(first.labels, second.labels):
-        raise gr.Error(say("classify.no_such_picture"), print_exception=False)
+        raise problem("classify.no_such_picture")
     return Pair(first, second)
 
 
@@ -128,7 +128,7 @@ class Pairing:
         images = self._pair(Hand.of(hand), key, asked).first.images.images
         index = asked.get("picture")
         if type(index) is not int or not 0 <= index < len(images):
-            raise gr.Error(say("classify.no_such_picture"), print_exception=False)
+            raise problem("classify.no_such_picture")
         return examples.enlarged(images[index])
 
     def _pair(self, held: Hand, key: str | None, asked: dict[str, Any]) -> Pair:
@@ -139,5 +139,5 @@ class Pairing:
     def _both(self, held: Hand, key: str) -> tuple[shelf.Entry, shelf.Entry]:
         entry = shelf.chosen(self.lab, held)
         if entry is None:
-            raise gr.Error(say("classify.no_grades"), print_exception=False)
+            raise problem("classify.no_grades")
         return entry, shelf.find(self.lab, str(key))

@@ -15,7 +15,7 @@ from ..recipes import AUGMENTATIONS, RECIPES, Length, find_recipe
 from ..runs.estimates import gpu_seconds_of
 from ..specs import MODELS
 from .asking import QUIET, SPOKEN
-from .failures import guarded
+from .failures import guarded, notice
 from .forms import LENGTHS, LENT_SECONDS, SECONDS, TrainForm, limit_of, within
 from .hand import Hand
 from .links import form_like, form_of
@@ -229,7 +229,7 @@ def like_run(page: Page) -> Any:
             form = replace(form, batch_size=max(2, config.recipe.batch_size // 2))
         if getattr(event, "free", False):
             form = replace(form, gpus=0)
-        gr.Info(say("train.did_fill"), duration=4)
+        notice("train.did_fill", 4)
         held = Hand.of(hand).with_(model=form.model, dataset=form.dataset).to_json()
         return [held, *filled(page.lab, form, True)]
 
@@ -253,4 +253,4 @@ def _fill_recipe(name: str) -> tuple[Any, ...]:
 
 
 def _say_copied(*_: Any) -> None:
-    gr.Info(say("frame.copied"), duration=3)
+    notice("frame.copied", 3)

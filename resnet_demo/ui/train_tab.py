@@ -9,7 +9,7 @@ import gradio as gr
 
 from .acts import Acts
 from .asking import QUIET, SPOKEN
-from .failures import guarded
+from .failures import guarded, notice
 from .forms import TrainForm
 from .frame import holding
 from .hand import Hand
@@ -86,7 +86,7 @@ def _wire_start(page: Page, parts: FormParts) -> None:
         config = form.config(said.owner(request))
         run = lab.scheduler.submit(config, join=lab.classroom.joins, token=said.token)
         if run.config.created != config.created or run.config.owner != config.owner:
-            gr.Info(say("train.joined"), duration=8)
+            notice("train.joined", 8)
         return Hand.of(hand).with_(run=run.id, model=form.model, dataset=form.dataset).to_json()
 
     inputs = [page.hand, page.who, *parts.controls.values()]

@@ -26,6 +26,7 @@ FRAME = {
     "frame.copy": "Copy link",
     "frame.language": "Language",
     "frame.with_accuracy": "{name}, {accuracy}",
+    "frame.notice": "Note",
     "frame.comma": ", ",
     "frame.date": "{moment:%d %b %H:%M}",
     "frame.copied": "Link copied",

@@ -37,6 +37,7 @@ FRAME = {
     "frame.copy": "复制链接",
     "frame.language": "语言",
     "frame.with_accuracy": "{name}，{accuracy}",
+    "frame.notice": "提示",
     "frame.comma": "、",
     "frame.date": "{moment.month} 月 {moment.day} 日 {moment:%H:%M}",
     "frame.copied": "链接已复制",
