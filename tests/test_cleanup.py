@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from test_scheduler import ADA, BOB, Fake, config
 
-from resnet_demo.errors import RunRefused
+from resnet_demo.errors import LabFull, RunRefused
 from resnet_demo.recipes import Length
 from resnet_demo.runs.config import Owner
 from resnet_demo.runs.scheduler import Limits, Scheduler
@@ -125,4 +125,15 @@ class TestScheduler:
         assert parent.exists and not busy.exists
         scheduler.executor.end(child)
         assert store.runs() == []
+        scheduler.close()
+
+    def test_without_room_for_another_run_none_begins(self, store):
+        kept = make(store, 1, title="mine")
+        (kept.path / "last.safetensors").write_bytes(bytes(3000))
+        scheduler = self.scheduler(store, keeping=Keeping(gigabytes=3000e-9))
+        with pytest.raises(LabFull, match="delete a run that nobody needs"):
+            scheduler.submit(config())
+        assert store.runs() == [kept]
+        scheduler.delete(kept.id, kept.config.owner)
+        assert scheduler.submit(config()).status().state == "running"
         scheduler.close()

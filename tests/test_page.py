@@ -50,7 +50,11 @@ def test_every_key_that_is_said_exists():
     said = set()
     for file in (ROOT / "resnet_demo" / "ui").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("say", "notice", "problem") and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", "") in ("say", "notice", "problem")
+                and node.args
+            ):
                 key = node.args[0]
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     said.add(key.value)

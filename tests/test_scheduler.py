@@ -271,6 +271,17 @@ def test_a_restart_keeps_the_order_and_tells_what_was_cut_short(make):
     assert after.resume(runs[1].id, ADA).status().state == "queued"
 
 
+def test_an_end_in_order_leaves_runs_at_the_head_of_the_line_but_those_that_somebody_stopped(make):
+    before = make(slots=2)
+    going, stopped, waiting = before.submit(config()), before.submit(config(BOB)), before.submit(config(BOB, seed=5))
+    before.stop(stopped.id, BOB)
+    before.close(patience_seconds=0.1)
+    assert states(going, stopped, waiting) == ["queued", "interrupted", "queued"]
+    after = make()
+    assert after.executor.started == [(going.id, "resume")]
+    assert ids(after) == [(going.id, 0), (waiting.id, 1)]
+
+
 def test_a_second_server_on_the_same_runs_leaves_the_line_alone(make):
     first = make()
     runs = [first.submit(config()) for _ in range(2)]

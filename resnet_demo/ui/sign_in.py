@@ -191,7 +191,8 @@ body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; backgr
 form {{ width: min(20rem, 100vw - 3rem); display: grid; gap: 1rem; }}
 h1 {{ font-size: 1.5rem; margin: 0; }} p {{ margin: 0; }}
 label {{ display: grid; gap: .25rem; font-weight: 600; }}
-input {{ font: inherit; font-weight: 400; padding: .55rem .7rem; border: 1px solid #767676; border-radius: 6px; min-width: 0; }}
+input {{ font: inherit; font-weight: 400; padding: .55rem .7rem; border: 1px solid #767676; border-radius: 6px;
+  min-width: 0; }}
 button {{ font: inherit; font-weight: 600; padding: .6rem; border: 0; border-radius: 6px; cursor: pointer;
   background: var(--accent); color: #fff; }}
 :focus-visible {{ outline: 3px solid var(--accent); outline-offset: 2px; }}
