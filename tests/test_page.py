@@ -22,6 +22,7 @@ from resnet_demo.ui.strings import LANGUAGES, say
 from resnet_demo.ui.words import dataset_title, model_title, seconds_words
 
 ROOT = Path(__file__).resolve().parent.parent
+SAYING = ("say", "notice", "problem")  # what takes a key of the strings
 
 
 def test_a_lab_error_keeps_its_words_and_anything_else_becomes_an_id(caplog):
