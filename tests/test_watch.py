@@ -121,6 +121,13 @@ def test_a_run_in_training(lab):
         assert told["status"] == "stopping after the step in hand" and told["is_stopping"]
 
 
+def test_a_run_in_its_test_says_so_with_its_own_share(lab):
+    run = make(lab, Status("running", doing="testing", share=0.4), events(reason=None))
+    with run.held():
+        told = view(lab, run.id)
+    assert told["status"] == "trained · now the test on pictures it has never seen, 40%" and told["share"] == 0.4
+
+
 def test_a_run_that_waits(lab):
     run = make(lab, Status("queued"))
     lab.scheduler.queue.places = [Place("x", 0, 0.0), Place(run.id, 1, 41.2)]

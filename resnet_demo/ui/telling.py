@@ -17,6 +17,7 @@ from .strings import say, translated
 from .words import accuracy, seconds_words
 
 MEGABYTE = 1e6
+TESTING = "testing"  # what a run is doing once its training is over
 
 
 def status_words(status: Status, history: History, *, place: Place | None, is_stopping: bool) -> str:
@@ -37,6 +38,8 @@ def status_words(status: Status, history: History, *, place: Place | None, is_st
 def _running_words(status: Status, history: History, is_stopping: bool) -> str:
     if is_stopping:
         return say("train.stopping")
+    if status.doing == TESTING:
+        return say("train.testing", share=status.share or 0.0)
     left = history.seconds_left()
     if not history.steps or history.finished or left is None:
         return translated(status.doing) or say("train.starting")
@@ -57,7 +60,7 @@ def share_of(status: Status, history: History) -> float | None:
     """How full the bar is, 0 to 1; None where there is no bar."""
     if status.state != "running":
         return None
-    return round(history.share_done(), 4) if history.steps else status.share or 0.0
+    return round(history.share_done(), 4) if history.steps and status.doing != TESTING else status.share or 0.0
 
 
 def ending_words(status: Status, history: History, dataset: str) -> str:

@@ -235,6 +235,7 @@ TRAIN: dict[str, str] = {
     "train.failed": "failed",
     "train.interrupted": "interrupted",
     "train.end_tested": "Test accuracy {accuracy:.3f} on {n:,} pictures it had never seen, after {seconds} of training.",
+    "train.testing": "trained · now the test on pictures it has never seen, {share:.0%}",
     "train.end_hindered": "Other work on this machine slowed it: {rate:,.0f} images/s, where {possible:,.0f} were to be had.",
     "train.end_tested_plain": "Test accuracy {accuracy:.3f} after {seconds} of training.",
     "train.end_stopped": "Stopped at step {step:,}, best validation accuracy {accuracy:.3f}. The weights are kept; the test set was not touched.",

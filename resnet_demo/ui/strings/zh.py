@@ -233,6 +233,7 @@ TRAIN: dict[str, str] = {
     "train.failed": "失败",
     "train.interrupted": "中断",
     "train.end_tested": "训练 {seconds} 后，在它从未见过的 {n:,} 张图片上，测试准确率为 {accuracy:.3f}。",
+    "train.testing": "训练完毕 · 正在用它从未见过的图片测试，{share:.0%}",
     "train.end_hindered": "本机上的其他任务拖慢了训练：每秒 {rate:,.0f} 张图片，本可达到每秒 {possible:,.0f} 张。",
     "train.end_tested_plain": "训练 {seconds} 后，测试准确率为 {accuracy:.3f}。",
     "train.end_stopped": "在第 {step:,} 步停止，最佳验证准确率为 {accuracy:.3f}。权重已保留，测试集没有动用。",
