@@ -150,6 +150,6 @@ def test_the_drawings_are_whole():
     from xml.etree import ElementTree
 
     for picture in drawn:
-        assert ElementTree.fromstring(picture).find("svg").get("aria-label")
+        assert ElementTree.fromstring(f"<div>{picture}</div>").find("figure/svg").get("aria-label")
     words = [lesson_pictures.ratio_words([r, 1.0]) for r in (0.031, 5.2, 18.4, 1263.0, 2.84e6)]
     assert words == ["0.031", "5.2", "18", "1,260", "2.8 million"]
