@@ -25,8 +25,9 @@ def expect():
 
 
 def points(page, chart="loss", line="smooth"):
-    """How many points a curve has."""
-    return len(re.findall(r"[ML]", page.locator(f"#run-view .chart.{chart} path.{line}").get_attribute("d") or ""))
+    """How many points a curve of the run in hand has; those laid over it are drawn behind it."""
+    curve = page.locator(f"#run-view .chart.{chart} path.{line}").first
+    return len(re.findall(r"[ML]", curve.get_attribute("d") or ""))
 
 
 def wait_for_points(page, least):

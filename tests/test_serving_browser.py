@@ -148,6 +148,8 @@ def test_the_end_of_the_server_saves_its_run_which_goes_on_at_the_next_start(cla
 
     server, proxy, folder = classroom
     client = Client(proxy.url, auth=("Eve", CODE), ssl_verify=False, verbose=False)
+    for other in [run for run in RunStore(server.home / "runs").runs() if run.status().is_active]:
+        client.predict(run=other.id, key=TOKEN, api_name="/stop_run")
     told = client.predict(dataset="fashion-mnist-small", max_steps=100_000, key=TOKEN, api_name="/start_run")
     run = RunStore(server.home / "runs").get(told["id"])
     wait_until(lambda: run.history().step > 3)
