@@ -96,9 +96,10 @@ def test_a_visitor_signs_in_uploads_and_trains_through_the_proxy(guest, classroo
     assert run.config.owner.name == "Ada"
     page.get_by_role("tab", name="Classify").click()
     (tmp_path / "x.png").write_bytes(picture())
-    page.locator("#classify-bring input[type=file]").first.set_input_files(tmp_path / "x.png")
-    page.locator(".verdict").first.wait_for()
-    assert any("/lab/gradio_api/upload" in line for line in proxy.seen)
+    page.locator(".verdict").first.wait_for()  # of an example
+    with page.expect_response(lambda answer: "/lab/gradio_api/upload?" in answer.url) as uploaded:
+        page.locator("#classify-picture input[type=file]").first.set_input_files(tmp_path / "x.png")
+    assert uploaded.value.ok and any("POST /lab/gradio_api/upload" in line for line in proxy.seen)
     started = time.monotonic()
     assert all(_health(server)["status"] == "ok" for _ in range(20))
     assert time.monotonic() - started < 5  # milliseconds each, when nobody else keeps the machine busy
