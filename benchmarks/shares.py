@@ -30,6 +30,7 @@ AUGMENT = ("crop", "flip")  # the dearest there is
 
 
 def training(name: str, data: Dataset) -> TrainState:
+    """A run of the lab's own trainer at its beginning, with crop and flip."""
     recipe = replace(RECIPES["budget"], augment=AUGMENT)
     spec = find_model(name).adapted(num_classes=10, in_channels=data.shape[0])
     plan = Plan(spec, recipe, Length(steps=100_000), 0, data.name, choose_compute(spec))

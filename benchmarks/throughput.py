@@ -20,14 +20,12 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.measure import in_turns, machine, machine_row, noise, ratio, report
-from resnet_demo.device import choose_compute
+from benchmarks.shares import training
 from resnet_demo.events import Step
 from resnet_demo.imagesets import Dataset as Pictures
 from resnet_demo.imagesets import ImageSet
-from resnet_demo.recipes import RECIPES, Length
 from resnet_demo.resnet import build
 from resnet_demo.specs import find_model
-from resnet_demo.state import Plan, new_state
 from resnet_demo.train import train
 
 MODELS = {"resnet20": 16, "resnet56": 8, "resnet9": 8, "resnet18-cifar": 2}  # batches a turn
@@ -80,11 +78,7 @@ def plain_loop(name: str, data: ImageSet, batches: int) -> Callable[[], float]:
 
 def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     """-> a turn of `batches`, which gives pictures a second, validations left out"""
-    recipe = RECIPES["budget"]
-    spec = find_model(name).adapted(num_classes=10, in_channels=3)
-    compute = choose_compute(spec)
-    plan = Plan(spec, recipe, Length(steps=100_000), 0, "noise", compute)
-    events = train(new_state(plan, data))
+    events = train(training(name, data))
 
     def turn() -> float:
         speeds: list[float] = []

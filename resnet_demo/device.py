@@ -21,8 +21,6 @@ from .preprocess import input_size
 from .specs import ResNetSpec
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
 Network = TypeVar("Network", bound=nn.Module)
 LENT = "RESNET_DEMO_GPU_LENT"  # set in the process that ZeroGPU lends its GPU to: elsewhere it only looks as if there
 
@@ -56,6 +54,7 @@ class Compute:
 
 
 def best_device() -> str:
+    """“cuda”, “mps” or “cpu”; on ZeroGPU “cuda” only in the process that it lends its GPU to."""
     if os.environ.get("SPACES_ZERO_GPU") and not os.environ.get(LENT):
         return "cpu"
     if torch.cuda.is_available():
