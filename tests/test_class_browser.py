@@ -136,6 +136,7 @@ def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visit
     expect(page.locator(f"#run-table [data-run='{first}']")).to_have_count(0)
 
     short = visitor.open("?data=fashion-mnist-small&model=resnet9-slim&steps=6&batch=64")
+    expect(short.locator("#train-amount input")).to_have_value("6")
     before = hand(short)["run"]
     short.locator("#train-start").click()
     short.wait_for_function(f"{HELD}.run !== '{before}'")
@@ -151,6 +152,7 @@ def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visit
 def test_runs_laid_over_each_other(visitor, finished, expect):
     residual, plain = finished
     page = visitor.open(f"?run={residual.id}")
+    expect(view(page)).to_have_attribute("data-state", "finished")  # not the recorded run that is there before it
     expect(page.locator("#run-view .legend")).to_be_visible()
     page.locator(f"[data-tick='{plain.id}']").check()
     expect(page.locator("#run-view .compared > div")).to_have_count(2)

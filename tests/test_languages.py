@@ -10,6 +10,7 @@ from string import Formatter
 from typing import Any
 
 import pytest
+from apart import finished
 from core_sentences import Source
 
 from resnet_demo.datasets import DATASETS
@@ -133,7 +134,7 @@ def test_handlers_go_on_in_the_language_they_were_made_in() -> None:
             await asyncio.sleep(0)
             return await asyncio.to_thread(language)
 
-    assert plain() == ("zh", "训练") and asyncio.run(later()) == "zh" and language() == DEFAULT
+    assert plain() == ("zh", "训练") and finished(later()) == "zh" and language() == DEFAULT
     with pytest.raises(KeyError), speaking("tlh"):
         pass
 
@@ -215,7 +216,7 @@ def test_html_goes_out_with_its_language_and_the_script_in_front() -> None:
             sent.append(message)
 
         scope = {"type": "http", "method": "GET", "path": path}
-        asyncio.run(FirstScript(inner)(scope, None, send))  # type: ignore[arg-type]
+        finished(FirstScript(inner)(scope, None, send))  # type: ignore[arg-type]
         return dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:])
 
     headers, body = ask("/lab/zh")

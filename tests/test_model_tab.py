@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from apart import finished
 
 from resnet_demo.device import Compute
 from resnet_demo.exports import to_csv, to_json, to_markdown
@@ -22,12 +22,6 @@ from resnet_demo.ui.compare import compare_html, namesakes
 from resnet_demo.ui.figures import counting, figures_html, milliseconds, short, time_html, which_one
 from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.layer_data import size
-
-
-def finished(coroutine):
-    """What it returns, run in a thread of its own: a browser test before may have left this one with a loop."""
-    with ThreadPoolExecutor(1) as apart:
-        return apart.submit(asyncio.run, coroutine).result()
 
 
 def model_of(hand: str) -> str:

@@ -133,7 +133,7 @@ function chart(parent, {name, title, tall, wanted}) {
     set(svg, {width, height, viewBox: `0 0 ${width} ${height}`});
     set(clipBox, {x: MARGIN.left, y: MARGIN.top - 4, width: inner + 6, height: deep + 8});
     axes(x, y, width, height, key);
-    pool(plot, "run", runs.length, "g").forEach((group, i) => i < runs.length && curve(group, runs[i], scale));
+    pool(plot, "run", runs.length, "g").forEach((group, i) => i < runs.length ? curve(group, runs[i], scale) : set(group, {class: "run"}));
     marks(runs, x, y, width, key);
   }
   function curve(group, run, {x, y, look, key}) {

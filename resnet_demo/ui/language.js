@@ -29,15 +29,18 @@
   // Some names that it gives its controls know no language.
   const theirs = Object.entries(words);
   if (!theirs.length) return;
-  const rename = () => {
-    for (const node of document.querySelectorAll("[aria-label], [title]")) for (const name of ["aria-label", "title"]) {
+  const rename = (node) => {
+    for (const name of ["aria-label", "title"]) {
       const said = node.getAttribute(name) ?? "";
       const found = theirs.find(([word]) => said === word || (word.endsWith(" ") && said.startsWith(word)));
       if (found) node.setAttribute(name, said.replace(...found));
     }
   };
-  let waiting = 0;
-  new MutationObserver(() => {
-    waiting ||= setTimeout(() => { waiting = 0; rename(); }, 300);
-  }).observe(document.documentElement, {childList: true, subtree: true});
+  const named = "[aria-label], [title]";
+  new MutationObserver((changes) => {
+    for (const {type, target, addedNodes} of changes) {
+      if (type === "attributes") rename(target);
+      for (const node of addedNodes) if (node instanceof Element) [node, ...node.querySelectorAll(named)].forEach(rename);
+    }
+  }).observe(document.documentElement, {childList: true, subtree: true, attributeFilter: ["aria-label", "title"]});
 })();
