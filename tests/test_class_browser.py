@@ -152,7 +152,8 @@ def test_the_owner_stops_goes_on_tests_renames_gives_more_time_and_deletes(visit
 def test_runs_laid_over_each_other(visitor, finished, expect):
     residual, plain = finished
     page = visitor.open(f"?run={residual.id}")
-    expect(view(page)).to_have_attribute("data-state", "finished")  # not the recorded run that is there before it
+    # What is there before it is a recorded run.
+    expect(view(page)).to_have_attribute("data-state", "finished", timeout=LONG)
     expect(page.locator("#run-view .legend")).to_be_visible()
     page.locator(f"[data-tick='{plain.id}']").check()
     expect(page.locator("#run-view .compared > div")).to_have_count(2)
@@ -172,7 +173,8 @@ def test_runs_laid_over_each_other(visitor, finished, expect):
 
 def test_a_run_is_taken_along(visitor, finished, expect):
     page = visitor.open(f"?run={finished[0].id}")
-    expect(view(page)).to_have_attribute("data-state", "finished")  # not the recorded run that is there before it
+    # What is there before it is a recorded run.
+    expect(view(page)).to_have_attribute("data-state", "finished", timeout=LONG)
     page.locator("#run-view .along summary").click()
     expect(page.locator("#run-view .along pre").first).to_contain_text("train --model resnet20")
     starts = {"Weights": b"weights", "Metrics": b"event,step", "PNG": b"\x89PNG", "SVG": b"<?xml"}
