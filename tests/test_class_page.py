@@ -172,6 +172,14 @@ def test_the_line_says_before_start_whether_there_is_a_place(lab):
     assert "1 in line before you" in line_words(lab, Who.of(BOB).owner())
 
 
+def test_the_line_says_which_runs_are_ones_own(tmp_path):
+    lab, ada, bob = make_lab(tmp_path), Who.of(ADA).owner(), Who.of(BOB).owner()
+    lab.scheduler.submit(TrainForm(length="30").config(ada))
+    assert line_words(lab, ada).endswith("It is your own.") and "own" not in line_words(lab, bob)
+    lab.scheduler.submit(TrainForm(length="60").config(bob))
+    assert line_words(lab, ada).endswith("1 of them your own.")
+
+
 def test_a_link_says_what_the_form_said():
     form = TrainForm("plain56", "mnist", "45", None, "plateau", 0.05, 64, ["flip"], 7)
     words = dict(pair.split("=") for pair in settings_link(form.config())[1:].split("&"))

@@ -94,6 +94,15 @@ def test_a_visitor_reads_what_the_browser_asks_for_until_they_choose(visitor, ex
     assert "/zh?" in page.url and page.evaluate(KEPT) == "zh"
 
 
+def test_the_switch_leads_to_the_tab_that_one_is_on(visitor, expect):
+    page = visitor.open("?model=plain56")
+    page.locator("#tab-layers-button").click()
+    page.get_by_role("link", name="中文").click()
+    page.wait_for_url(re.compile("/zh"))
+    expect(page.locator("#tab-layers-button")).to_have_attribute("aria-selected", "true")
+    expect(page).not_to_have_url(re.compile("#"))
+
+
 def test_whoever_chose_nothing_stays_where_a_link_leads(visitor):
     assert visitor.open("zh?model=plain20").url.startswith(f"{visitor.server.url}zh?")
     assert "/zh" not in visitor.open("?model=plain20", locale="de-DE").url

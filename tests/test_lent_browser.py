@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.ui,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="busy: ZeroGPU forks, which this system cannot"),
 ]
+
+
 @pytest.fixture(scope="module")
 def space(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("space"), _free_port()

@@ -7,6 +7,8 @@
     const address = new URL(window.location.href);
     address.pathname = root + (lang === first ? "/" : "/" + lang);
     if (isNamed) address.searchParams.set("lang", lang); else address.searchParams.delete("lang");
+    const tab = document.querySelector('[role="tab"][aria-selected="true"]');
+    if (tab) address.hash = tab.id.replace(/-button$/, "");
     return address.href;
   };
   const known = (lang) => Object.hasOwn(tags, lang || "") ? lang : "";
@@ -28,7 +30,6 @@
     Object.defineProperty(navigator, name, {get: () => value, configurable: true});
   // Some names that it gives its controls know no language.
   const theirs = Object.entries(words);
-  if (!theirs.length) return;
   const rename = (node) => {
     for (const name of ["aria-label", "title"]) {
       const said = node.getAttribute(name) ?? "";
@@ -37,10 +38,21 @@
     }
   };
   const named = "[aria-label], [title]";
+  // An address that ends in #tab-layers opens that tab; so the switch leads to the tab that one is on.
+  let opening = /^#(tab-[a-z]+)$/.exec(window.location.hash)?.[1];
+  const open = () => {
+    const tab = opening && document.getElementById(opening + "-button");
+    if (!tab) return;
+    opening = null;
+    window.history.replaceState(window.history.state, "", window.location.pathname + window.location.search);
+    setTimeout(() => tab.click());
+  };
   new MutationObserver((changes) => {
-    for (const {type, target, addedNodes} of changes) {
+    if (opening) open();
+    if (theirs.length) for (const {type, target, addedNodes} of changes) {
       if (type === "attributes") rename(target);
-      for (const node of addedNodes) if (node instanceof Element) [node, ...node.querySelectorAll(named)].forEach(rename);
+      const added = [...addedNodes].filter((node) => node instanceof Element);
+      added.forEach((node) => [node, ...node.querySelectorAll(named)].forEach(rename));
     }
   }).observe(document.documentElement, {childList: true, subtree: true, attributeFilter: ["aria-label", "title"]});
 })();

@@ -86,6 +86,7 @@ place.addEventListener("click", event => {
   event.preventDefault();
   own = true;  // what is started from here is laid over the lesson's curves
   trigger("go", {words: link.search});
+  window.scrollTo(0, 0);
 });
 new ResizeObserver(render).observe(charts);
 watch("value", change);

@@ -130,7 +130,7 @@ function update(view) {
   seen = view;
   say(title, view.title); say(status, view.status); say(facts, view.facts); say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
   root.dataset.state = view.state;
-  show(facts, view.facts); show(classify, view.can_classify); show(ending, view.ending); show(log, view.log); show(bar, view.share !== null);
+  show(facts, view.facts); show(classify, view.can_classify); say(classify, words[view.state === "recorded" ? "classify_shipped" : "classify"]); show(ending, view.ending); show(log, view.log); show(bar, view.share !== null);
   filled.style.width = `${100 * (view.share ?? 0)}%`;
   set(bar, {"aria-valuenow": Math.round(100 * (view.share ?? 0))});
   if (isNew) say(announced, `${view.title}: ${view.status}`);

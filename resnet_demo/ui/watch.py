@@ -123,8 +123,18 @@ def line_words(lab: Lab, owner: Owner | None = None) -> str:
         if limits.line is not None and sum(place.place > 0 for place in places) >= limits.line:
             return say("train.line_full", runs=limits.line)
     if wait is None:
-        return say("train.line_busy", runs=len(places))
-    return say("train.line_wait", runs=len(places), wait=seconds_words(math.ceil(wait / WAIT_STEP) * WAIT_STEP))
+        words = say("train.line_busy", runs=len(places))
+    else:
+        words = say("train.line_wait", runs=len(places), wait=seconds_words(math.ceil(wait / WAIT_STEP) * WAIT_STEP))
+    return words + _whose(lab, owner, len(places))
+
+
+def _whose(lab: Lab, owner: Owner | None, count: int) -> str:
+    """How many of `count` runs in line are the reader's own, if any are."""
+    own = len(lab.scheduler.active_of(owner)) if owner is not None else 0
+    if not own:
+        return ""
+    return say("train.line_your_only") if own == count == 1 else say("train.line_yours", n=own)
 
 
 def _has_own(lab: Lab, owner: Owner | None) -> bool:

@@ -48,11 +48,11 @@ def seconds_words(seconds: float) -> str:
     """41 s, 90 s, 2 min 5 s, 1 h 12 min."""
     whole = max(0, round(seconds))
     if whole < 100:
-        return f"{whole} s"
+        return say("frame.seconds", n=whole)
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return say("frame.minutes_seconds", n=minutes, rest=rest) if rest else say("frame.minutes", n=minutes)
+    return say("frame.hours_minutes", n=minutes // 60, rest=minutes % 60)
 
 
 def clock_words(created: str) -> str:
