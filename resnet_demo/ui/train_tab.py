@@ -30,10 +30,10 @@ SHOW_RUN = """() => {
 }"""
 WORDS = (
     "stop", "leave", "classify", "classify_shipped", "progress", "log", "loss", "accuracy", "batch", "smoothed",
-    "validation", "best", "best_at", "training", "step", "epoch", "seconds", "auto", "axis", "smoothing", "log_scale",
-    "untick", "reconnecting", "resume", "test_now", "more_time", "more_for", "again", "rename", "new_name", "keep", "delete",
-    "delete_sure", "half", "free", "along", "take_weights", "take_csv", "take_png", "take_svg", "link_run",
-    "link_settings", "copied", "command", "python", "test", "tested",
+    "validation", "best", "best_at", "training", "step", "epoch", "seconds", "auto", "axis", "smoothing",
+    "log_scale", "untick", "reconnecting", "resume", "test_now", "more_time", "more_for", "again", "rename",
+    "new_name", "keep", "delete", "delete_sure", "half", "free", "along", "take_weights", "take_csv",
+    "take_png", "take_svg", "link_run", "link_settings", "copied", "command", "python", "test", "tested",
 )  # fmt: skip
 CONTROL = {**SPOKEN, "concurrency_id": "control", "concurrency_limit": 1}
 
