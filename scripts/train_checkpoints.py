@@ -64,7 +64,7 @@ CHECKPOINTS = {
         Shipped("plain20", "fashion-mnist", epochs=12),
         Shipped("plain56", "fashion-mnist", epochs=12),
         Shipped("resnet9", "fashion-mnist", epochs=12),
-        Shipped("resnet9", CIFAR10_JPEG, epochs=10),
+        Shipped("resnet9", CIFAR10_JPEG, epochs=16, peak_lr=0.1),
         Shipped("resnet20", CIFAR10_JPEG, epochs=20),
         Shipped("resnet18-d2l", "fashion-mnist", epochs=10, recipe="d2l-96", ships_weights=False),
     )
