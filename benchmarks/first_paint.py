@@ -1,0 +1,77 @@
+"""What a newcomer waits for in the browser: the first paint and the tabs, alone and while a run trains.
+
+    python -m benchmarks.first_paint [--times 5] [--model resnet20]
+
+Each page is opened in a Chromium profile of its own, so nothing comes from its cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import report
+from benchmarks.serving import Lab, Visitor, serve
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+GOAL_SECONDS = 2.5
+
+
+def open_page(browser: Any, lab: Lab) -> tuple[float, float]:
+    """-> (seconds until something was painted, until the tabs could be clicked)"""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    start = time.perf_counter()
+    page.goto(lab.url, wait_until="domcontentloaded")
+    page.locator("#tab-train-button").wait_for()
+    tabs = time.perf_counter() - start
+    painted = page.wait_for_function(PAINTED).json_value() / 1000
+    context.close()
+    return painted, tabs
+
+
+def several(browser: Any, lab: Lab, times: int) -> dict[str, float]:
+    paints, tabs = zip(*(open_page(browser, lab) for _ in range(times)))
+    return {"paint": statistics.median(paints), "slowest_paint": max(paints), "tabs": statistics.median(tabs)}
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--model", default="resnet20")
+    asked = parser.parse_args()
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
+    with tempfile.TemporaryDirectory() as home, serve(Path(home)) as lab, sync_playwright() as session:
+        browser = session.chromium.launch(executable_path=path, args=arguments)
+        lab.await_calm()
+        several(browser, lab, 1)
+        alone = several(browser, lab, asked.times)
+        visitor = Visitor(lab)
+        visitor.poll()
+        run = visitor.start(train_model=asked.model, train_length="seconds", train_amount=40 + 8 * asked.times)
+        while not lab.store.get(run).history().steps:
+            time.sleep(0.1)
+        beside = several(browser, lab, asked.times)
+        still = lab.store.get(run).status().is_active
+        browser.close()
+    words = {"paint": "first paint, median", "slowest_paint": "first paint, slowest", "tabs": "tabs there, median"}
+    rows = {text: f"{alone[key]:.2f} s alone, {beside[key]:.2f} s beside a run" for key, text in words.items()}
+    rows["the run went on to the end of it"] = "yes" if still else "NO: measure again"
+    rows["goal beside a run"] = f"{GOAL_SECONDS} s"
+    result = {"benchmark": "first_paint", "times": asked.times, "is_beside_a_run": still}
+    result |= {f"{where}_{key}": round(value, 2) for where, found in (("alone", alone), ("beside", beside))
+               for key, value in found.items()}  # fmt: skip
+    report("From the address to the page", rows, result)
+
+
+if __name__ == "__main__":
+    main()
