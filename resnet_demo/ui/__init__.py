@@ -84,7 +84,7 @@ def launch_options() -> dict[str, Any]:
     """What `launch` is given: nothing comes from outside, nothing is kept in the browser, failures are sentences."""
     return {
         "theme": theme(),
-        "css_paths": [STYLE],
+        "css_paths": STYLE,
         "ssr_mode": False,
         "run_history": False,
         "show_error": False,

@@ -7,7 +7,8 @@ from pathlib import Path
 import gradio as gr
 
 HERE = Path(__file__).parent
-STYLE = HERE / "style.css"
+TABS = ("train", "class", "model", "classify", "layers", "lessons")
+STYLE = [HERE / "style" / f"{part}.css" for part in ("frame", *TABS)]  # later rules win over earlier ones
 
 # macOS, Windows, Linux: asked for letters that the fonts before them lack.
 CHINESE = ("PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "WenQuanYi Micro Hei")
