@@ -58,6 +58,7 @@ def test_the_chinese_page_is_in_chinese(visitor, expect):
     page = visitor.open("zh?model=resnet20&data=fashion-mnist-small")
     found = {name: foreign(page, ENGLISH) for name in tabs(page)}
     assert len(found) >= 5 and not any(found.values()), found
+    page.locator("#tab-lessons-button").click()  # behind it may be the Class tab
     for index in range(page.locator("#lesson-choice input").count()):
         page.locator("#lesson-choice input").nth(index).check()
         page.wait_for_timeout(1000)
