@@ -57,11 +57,12 @@ def main() -> None:
         alone = several(browser, lab, asked.times)
         visitor = Visitor(lab)
         visitor.poll()
-        run = visitor.start(train_model=asked.model, train_length="seconds", train_amount=40 + 8 * asked.times)
+        run = visitor.start(train_model=asked.model, train_length="180")
         while not lab.store.get(run).history().steps:
             time.sleep(0.1)
         beside = several(browser, lab, asked.times)
         still = lab.store.get(run).status().is_active
+        visitor.stop(run)
         browser.close()
     words = {"paint": "first paint, median", "slowest_paint": "first paint, slowest", "tabs": "tabs there, median"}
     rows = {text: f"{alone[key]:.2f} s alone, {beside[key]:.2f} s beside a run" for key, text in words.items()}

@@ -1,6 +1,7 @@
 """From the click on Start to the first point of the curve, with the spare worker warm and, once, without one.
 
-Runs are timed ones of 5 s with the default recipe, whose precision and threads are measured before the first step.
+Runs are timed ones of 30 s with the default recipe, whose precision and threads are measured before the first step;
+each is stopped once its point is there.
 
 python -m benchmarks.first_point [--times 5] [--model resnet20] [--dataset fashion-mnist]
 """
@@ -24,12 +25,13 @@ def first_point(lab: Lab, model: str, dataset: str) -> tuple[float, float]:
     visitor = Visitor(lab)
     visitor.poll()
     start = time.perf_counter()
-    run = visitor.start(train_model=model, train_dataset=dataset, train_length="seconds", train_amount=5)
+    run = visitor.start(train_model=model, train_dataset=dataset, train_length="30")
     answered = time.perf_counter() - start
     while not lab.store.get(run).history().steps:
         time.sleep(ASK_EVERY_SECONDS)
     visitor.poll(run)
     shown = time.perf_counter() - start
+    visitor.stop(run)
     while lab.store.get(run).status().is_active:
         time.sleep(0.2)
     return answered, shown

@@ -66,7 +66,7 @@ CHECKPOINTS = {
         Shipped("resnet9", "fashion-mnist", epochs=12),
         Shipped("resnet9", CIFAR10_JPEG, epochs=16, peak_lr=0.1),
         Shipped("resnet20", CIFAR10_JPEG, epochs=20),
-        Shipped("resnet18-d2l", "fashion-mnist", epochs=10, recipe="d2l-96", ships_weights=False),
+        Shipped("resnet18-d2l", "fashion-mnist", epochs=6, recipe="d2l-96", ships_weights=False),
     )
 }
 ABOUT_JPEG = (
