@@ -50,7 +50,7 @@ def _add_limits(limits: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     limits.add_argument(
         "--longest-run", type=float, metavar="SECONDS",
-        help="the longest training that is let in (default: a lesson's turn; 1800 where anybody can come in; else any)",
+        help="the longest training that is let in (default: a lesson's turn; 1800 if others reach the lab; else any)",
     )  # fmt: skip
     limits.add_argument("--line", type=int, metavar="N", help="runs that may wait (default: 64, or one a person)")
 
@@ -122,11 +122,12 @@ def classroom(options: argparse.Namespace) -> Classroom:
         options.class_code = make_code()
         print(f"Class code: {options.class_code}", flush=True)
     host = options.host or os.environ.get("GRADIO_SERVER_NAME") or HERE[0]
-    has_visitors = options.class_code or options.root_path or options.origin or options.proxy
+    said = (options.class_code, options.root_path, options.origin, options.proxy)
+    has_visitors = any(said) or any(map(os.environ.get, ("GRADIO_ROOT_PATH", "FORWARDED_ALLOW_IPS")))
     is_public = os.environ.get("SPACE_ID") or options.share or os.environ.get("GRADIO_SHARE", "").lower() == "true"
     return Classroom(
         people, (options.minutes or 45.0) if people else 0.0,
-        is_shared=host not in HERE or bool(has_visitors), is_public=bool(is_public) and not options.class_code,
+        is_shared=host not in HERE or has_visitors, is_public=bool(is_public) and not options.class_code,
         teacher_token=token or None, keep_runs=options.keep_runs, disk_gb=options.disk_gb,
         longest_run=options.longest_run, longest_line=options.line,
     )  # fmt: skip

@@ -34,6 +34,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+LONGEST_NAME = 200  # characters of what somebody called something, told back to them
+
 
 class LabError(Exception):
     """A message for a person. `fields` fill the template of this language or another."""
@@ -63,6 +65,7 @@ class UnknownName(BadRequest):
     template = "There is no “{name}” here. Choose one of: {known}."
 
     def __init__(self, *, name: str, known: str | Iterable[str]) -> None:
+        name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
         super().__init__(name=name, known=known if isinstance(known, str) else ", ".join(known) or "none yet")
 
 

@@ -63,6 +63,22 @@ def test_where_others_can_come_nobody_sees_it_and_it_goes_within_the_hour(lab, t
         assert imported.path_of(room, wrong) is None
 
 
+def test_what_visitors_brought_is_never_the_owners_and_goes_when_the_server_starts(lab, theirs):  # noqa: F811
+    room = Lab(lab.root, lab.store, None, Classroom(is_shared=True))
+    path = imported.path_of(room, imported.take(room, theirs, "mnist"))
+    assert imported.keys(lab) == []
+    os.utime(path, (1.0, 1.0))
+    assert imported.sweep(lab.root) == [] and not path.exists()
+
+
+def test_a_file_that_was_damaged_stands_in_nobodys_way(lab, theirs):  # noqa: F811
+    key = imported.take(lab, theirs, "mnist")
+    imported.path_of(lab, key).write_bytes(b"")
+    assert key not in [entry.key for entry in shelf.entries(lab)]
+    with pytest.raises(UnknownCheckpoint):
+        shelf.find(lab, key)
+
+
 def test_what_is_refused_leaves_no_file(lab, tmp_path):  # noqa: F811
     torch.save(build_model("resnet20"), tmp_path / "module.pth")
     assert 'role="alert"' in Bringing(lab).look_at(str(tmp_path / "module.pth"))[0]

@@ -71,7 +71,7 @@ def test_the_numbers_are_the_labs():
     assert Keeping().gigabytes == usual["disk_gb"]
     assert f"After\n{sign_in.WRONG_ALLOWED} wrong codes" in TEXT and sign_in.WITHIN_SECONDS == 300
     assert f"lasts\n{sign_in.KEPT_SECONDS // 3600} hours" in TEXT and f"({serve.SAVING_SECONDS:.0f}\nseconds" in TEXT
-    assert Classroom(is_public=True).longest_seconds == 30 * 60 and "30 minutes where anybody can come in" in TEXT
+    assert Classroom(is_shared=True).longest_seconds == 30 * 60 and "30 minutes where others can reach the lab" in TEXT
 
 
 def test_what_the_lab_is_quoted_with_is_what_it_says():

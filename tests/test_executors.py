@@ -84,6 +84,15 @@ class TestGeneratorExecutor:
         wait_until(lambda: scheduler.line() == [])
         assert run.status().state == "interrupted"
 
+    def test_a_stop_that_comes_too_late_ends_no_later_attempt(self, tmp_path):
+        executor = GeneratorExecutor(lambda path, task: iter(range(5)))
+        run = RunStore(tmp_path / "runs").create(config())
+        run.request_stop()
+        executor.kill(run)  # by the timer, when the attempt that was asked to stop is long over
+        ended = threading.Event()
+        executor.start(run, "resume", lambda run: ended.set(), contextvars.copy_context())
+        assert ended.wait(5) and not executor._to_close
+
     def test_a_refusal_by_the_gpu_is_told_in_its_own_words(self, tmp_path):
         def refuse(path, task):
             raise RuntimeError("You have exceeded your GPU quota")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
@@ -93,6 +94,15 @@ def test_errors_stay_as_they_are_where_no_table_knows_them() -> None:
     table = Sentences({"{path} cannot be used as a checkpoint: {why}.": "{path} 不能用作检查点：{why}。"})
     assert table.translated("a.pth cannot be used as a checkpoint: Sun.") == "a.pth 不能用作检查点：Sun。"
     assert table.translated("Something else.") == "Something else."
+
+
+@every_other
+def test_what_visitors_put_into_a_sentence_takes_no_long_time(lang: str) -> None:
+    hostile = " knows the classes " * 100 + ", but the data have " * 100
+    start = time.process_time()
+    LANGUAGES[lang].sentences.translated(f"There is no model called “{hostile}”. Choose one of: none yet.")
+    LANGUAGES[lang].sentences.translated(hostile * 100)
+    assert time.process_time() - start < 1.0
 
 
 def test_parts_of_errors_are_translated_in_turn() -> None:

@@ -334,8 +334,11 @@ def test_runs_in_steps_are_expected_to_take_what_they_took_before(make):
     assert scheduler.expected_wait() is None
     EventWriter(run.log.path).add(RunFinished("steps", 1000, images_per_second=800.0))
     scheduler.executor.end(run)
-    assert scheduler.estimates.seconds(in_steps) == 30.0
-    assert scheduler.estimates.seconds(config(length=Length(epochs=2))) == 2 * 54_000 / 800 + 10
+    test = 10_000 / (1.5 * 800)  # forward alone
+    assert scheduler.estimates.seconds(in_steps) == pytest.approx(20 + 3 + test)
+    assert scheduler.estimates.seconds(config(length=Length(epochs=2))) == pytest.approx(2 * 54_000 / 800 + 3 + test)
+    large = replace(in_steps, recipe=replace(in_steps.recipe, resize=224))
+    assert scheduler.estimates.seconds(large) is None  # the same network on larger pictures is another matter
 
 
 def test_a_start_that_fails_does_not_stop_the_line(make, monkeypatch):

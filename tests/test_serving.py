@@ -13,23 +13,24 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app import classroom, parse_arguments
-from resnet_demo.runs.classroom import LETTERS, make_code
+from resnet_demo.runs.classroom import LETTERS, Classroom, make_code
 from resnet_demo.ui import serve, sign_in
 from resnet_demo.ui.serve import Serving, listen, passing_uploads, serving_from, web_app
 from resnet_demo.ui.sign_in import Patience, SignIn
+from resnet_demo.ui.who import KEPT, READ_WHO
 
 CODE = "K7PM-3XQD"
 PAGE = {"accept": "text/html"}
 PROXIED = {"x-forwarded-host": "lab.school.edu", "x-forwarded-proto": "https", "x-forwarded-for": "10.0.0.7"}
 
 
-def client(*, peer="testclient", **options) -> TestClient:
+def client(*, peer="testclient", base_url="http://lab.test", is_shared=True, **options) -> TestClient:
     """A small page of Gradio's on the lab's own server; the test's own address is a proxy's unless said otherwise."""
     with gr.Blocks() as demo:
         gr.api(_me, api_name="me")
-    lab = SimpleNamespace(scheduler=SimpleNamespace(load=(1, 2)))
+    lab = SimpleNamespace(scheduler=SimpleNamespace(load=(1, 2)), classroom=Classroom(is_shared=is_shared))
     app = web_app(lab, demo, Serving(**{"proxies": ("testclient",), **options}))
-    return TestClient(app, base_url="http://lab.test", follow_redirects=False, client=(peer, 1))
+    return TestClient(app, base_url=base_url, follow_redirects=False, client=(peer, 1))
 
 
 def _me(request: gr.Request = None) -> str:
@@ -109,6 +110,17 @@ class TestBehindAProxy:
             refused = lab.post("/gradio_api/upload", headers={**PROXIED, "origin": "https://lab.school.edu"})
             assert refused.status_code == 403
 
+    def test_who_is_alone_is_served_on_this_machines_own_names(self):
+        for base_url, status in (("http://localhost:7860", 400), ("http://[::1]:7860", 400), ("http://evil.test", 403)):
+            with client(base_url=base_url, is_shared=False) as lab:
+                assert lab.post("/gradio_api/upload", headers={"origin": base_url}).status_code == status
+        with client(is_shared=False, origins=("http://lab.test",)) as lab:
+            assert lab.post("/gradio_api/upload", headers={"origin": "http://lab.test"}).status_code == 400
+
+    def test_addresses_that_are_none_are_foreign(self, plain, door):
+        assert plain.post("/gradio_api/upload", headers={"origin": "http://["}).status_code == 403
+        assert door.get("/login?next=//[").status_code == 200
+
     def test_a_proxys_page_is_the_labs_own(self, plain):
         asked = plain.post("/gradio_api/upload", headers={**PROXIED, "origin": "https://lab.school.edu"})
         assert asked.status_code == 400
@@ -178,7 +190,8 @@ class TestTheDoor:
 
     def test_leaving_takes_the_cookie_back(self, door):
         left = door.get("/logout")
-        assert left.headers["location"] == "/lab/login" and "max-age=0" in left.headers["set-cookie"].lower()
+        assert "max-age=0" in left.headers["set-cookie"].lower() and 'url=/lab/login"' in left.text
+        assert f'removeItem("{KEPT}")' in left.text and KEPT in READ_WHO  # the secret that makes runs theirs goes too
 
     def test_large_forms_are_not_read(self, door):
         assert self.enter(door, name="x" * 5000).status_code == 401
@@ -228,6 +241,13 @@ class TestOptions:
         assert (room.limits.longest_seconds, room.limits.line, room.limits.per_person) == (120, 5, 1)
         assert room.disk_gb == 2
         assert classroom(parse_arguments(["--root-path", "/lab"])).is_shared
+        for name in ("GRADIO_ROOT_PATH", "FORWARDED_ALLOW_IPS"):
+            monkeypatch.delenv(name, raising=False)
+        assert not classroom(parse_arguments([])).is_shared
+        for name, value in (("GRADIO_ROOT_PATH", "/lab"), ("FORWARDED_ALLOW_IPS", "10.0.0.1")):
+            with monkeypatch.context() as said:
+                said.setenv(name, value)
+                assert classroom(parse_arguments([])).is_shared
 
     @pytest.mark.parametrize(
         "words",
@@ -272,7 +292,7 @@ class TestOptions:
         demo = SimpleNamespace(launch=lambda **options: launched.update(options))
         monkeypatch.setattr(serve, "build_app", lambda lab: demo)
         monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
-        lab = SimpleNamespace(scheduler=SimpleNamespace(close=lambda patience: None))
+        lab = SimpleNamespace(root=Path("nowhere"), scheduler=SimpleNamespace(close=lambda patience: None))
         assert serve.run(lab, Serving(class_code=CODE), None) == 0
         assert launched["ssr_mode"] is False and launched["auth"]("Ada", "k7pm 3xqd")
         assert not launched["auth"]("Ada", "x") and not launched["auth"](" ", CODE)

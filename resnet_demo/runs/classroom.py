@@ -84,7 +84,7 @@ class Classroom:
         if self.longest_run is not None:
             return self.longest_run
         if not self.is_on:
-            return PUBLIC_LONGEST_SECONDS if self.is_public else None
+            return PUBLIC_LONGEST_SECONDS if self.is_public or self.is_shared else None
         return max(SHORTEST_SECONDS, (self.turn_seconds - OVERHEAD_SECONDS) // STEP_SECONDS * STEP_SECONDS)
 
     @property

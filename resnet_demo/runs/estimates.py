@@ -14,6 +14,9 @@ from .folder import Run
 from .store import RunStore
 
 RUNS_LOOKED_AT = 50
+LOADING_SECONDS = 3.0
+TEST_PER_TRAINING = 1.5  # times as fast: forward alone in float32, against forward and backward in training
+Kind = tuple[str, str, int | None]
 SLOW_MACS_A_SECOND = 3e10  # of training on two cores without any help for bf16
 
 
@@ -22,15 +25,15 @@ class Estimates:
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
-        self._speeds: dict[str, float] = {}
+        self._speeds: dict[Kind, float] = {}
 
     def seconds(self, config: RunConfig) -> float | None:
         """How long a run will take: its time, or its pictures at the speed that its network had here before."""
         if config.length.seconds is not None:
-            return config.length.seconds + OVERHEAD_SECONDS
+            return config.length.seconds + self._overhead(config)
         pictures = _pictures(config)
         speed = self._speed(config)
-        return pictures / speed + OVERHEAD_SECONDS if pictures and speed else None
+        return pictures / speed + self._overhead(config) if pictures and speed else None
 
     def training_seconds(self, config: RunConfig) -> float | None:
         """How long its training alone will take, guessed from its arithmetic where nothing like it was trained here."""
@@ -59,20 +62,31 @@ class Estimates:
         left = history.seconds_left() if history.started else None
         return self.seconds(run.config) if left is None else left + OVERHEAD_SECONDS / 2
 
+    def _overhead(self, config: RunConfig) -> float:
+        """Loading, and the test, which a large network takes longer for than for its training."""
+        speed = self._speed(config)
+        pictures = DATASETS[config.data].test if config.data in DATASETS else 0
+        return max(OVERHEAD_SECONDS, LOADING_SECONDS + pictures / (TEST_PER_TRAINING * speed) if speed else 0.0)
+
     def _speed(self, config: RunConfig) -> float | None:
-        """Pictures a second of the last run of the same network that ended here."""
-        name = config.spec.name
-        if name not in self._speeds:
-            earlier = (run for run in self.store.runs()[:RUNS_LOOKED_AT] if run.config.spec.name == name)
+        """Pictures a second of the last run of the same network on the same pictures that ended here."""
+        kind = _kind(config)
+        if kind not in self._speeds:
+            earlier = (run for run in self.store.runs()[:RUNS_LOOKED_AT] if _kind(run.config) == kind)
             ends = (run.history().finished for run in earlier)
-            self._speeds[name] = next((end.images_per_second for end in ends if end and end.images_per_second), 0.0)
-        return self._speeds[name] or None
+            self._speeds[kind] = next((end.images_per_second for end in ends if end and end.images_per_second), 0.0)
+        return self._speeds[kind] or None
 
     def learn(self, run: Run) -> None:
         """Remembers how quick a run was that has just ended."""
         finished = run.history().finished
         if finished and finished.images_per_second:
-            self._speeds[run.config.spec.name] = finished.images_per_second
+            self._speeds[_kind(run.config)] = finished.images_per_second
+
+
+def _kind(config: RunConfig) -> Kind:
+    """What one run's speed says something of: the network, its pictures and the size they are brought to."""
+    return config.spec.name, config.data, config.recipe.resize
 
 
 def _or_never(seconds: float | None) -> float:

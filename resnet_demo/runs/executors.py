@@ -182,6 +182,7 @@ class GeneratorExecutor:
         return None
 
     def start(self, run: Run, task: str, on_end: OnEnd, context: contextvars.Context) -> None:
+        self._to_close.discard(run.id)
         self._going[run.id] = run
         arguments = (self._consume, run, task, on_end)
         threading.Thread(target=context.run, args=arguments, name=f"run-{run.id}", daemon=True).start()
@@ -212,7 +213,7 @@ class GeneratorExecutor:
 
     def kill(self, run: Run) -> None:
         """Closes the generator when it next yields: Python cannot close one that is being executed."""
-        if run.is_stopping:
+        if run.is_stopping and run.id in self._going:
             self._to_close.add(run.id)
 
     def close(self, patience_seconds: float = 0.0) -> None:

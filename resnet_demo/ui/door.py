@@ -15,6 +15,7 @@ from .. import __version__
 from ..runs.scheduler import Scheduler
 from .strings import say
 
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -58,10 +59,14 @@ class SubPath:
 
 
 class NoForeigners:
-    """Refuses what another site's page would have a visitor's browser send; programs, which name no origin, pass."""
+    """Refuses what another site's page would have a visitor's browser send; programs, which name no origin, pass.
 
-    def __init__(self, app: ASGIApp, origins: Iterable[str] = ()) -> None:
-        self.app, self.origins = app, frozenset(origins)
+    A page is the lab's own if it comes from where the request goes to. Where nobody but this machine is served
+    (`is_alone`) that has to be this machine, too: a foreign name may be made to lead here.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Iterable[str] = (), is_alone: bool = False) -> None:
+        self.app, self.origins, self.is_alone = app, frozenset(origins), is_alone
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] not in SAFE and not self._is_own(Headers(scope=scope)):
@@ -72,7 +77,13 @@ class NoForeigners:
     def _is_own(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         host = headers.get("x-forwarded-host", headers.get("host", "")).split(",")[0].strip()
-        return origin is None or origin in self.origins or (bool(host) and urlsplit(origin).netloc == host)
+        if origin is None or origin in self.origins:
+            return True
+        try:
+            page = urlsplit(origin)
+        except ValueError:
+            return False
+        return bool(host) and page.netloc == host and (not self.is_alone or page.hostname in THIS_MACHINE)
 
 
 class Health:

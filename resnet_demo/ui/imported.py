@@ -7,24 +7,27 @@ import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..brought import bring, keep
 from ..checkpoint import has_card, open_checkpoint
 from ..errors import CheckpointRefused
+from ..home import replacing
 from ..imagenet import weights_in
 from .page import Lab
 from .who import is_crowd
 
-FOLDER = "imported"
+FOLDER, VISITORS = "imported", "brought-by-visitors"
 KEPT_SECONDS = 2900.0
 MOST_KEPT, MOST_BYTES = 200, 4_000_000_000
 _KEY = re.compile(r"imported-[0-9a-f]{32}")
 
 
 def folder(lab: Lab) -> Path:
-    return lab.root / FOLDER
+    """Where they are; those of a lab that others reach are never taken for its owner's."""
+    return lab.root / (VISITORS if is_crowd(lab) else FOLDER)
 
 
 def path_of(lab: Lab, key: str) -> Path | None:
@@ -53,8 +56,8 @@ def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tupl
         keep(kept, open_checkpoint(path))
     elif has_card(path):
         open_checkpoint(path)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept)
+        with replacing(kept) as part:
+            shutil.copyfile(path, part)
     else:
         keep(kept, bring(path, dataset, model, classes, **how))
     if is_crowd(lab):
@@ -64,20 +67,27 @@ def take(lab: Lab, path: Path, dataset: str = "", model: str = "", classes: tupl
     return key
 
 
+def sweep(root: Path) -> list[int]:
+    """Removes what visitors brought that has had its time, whichever server took it.  -> bytes of each that is left"""
+    left = []
+    for path in (root / VISITORS).glob("imported-*.safetensors"):
+        with suppress(OSError):
+            found = path.stat()
+            if time.time() - found.st_mtime > KEPT_SECONDS:
+                path.unlink(missing_ok=True)
+            else:
+                left.append(found.st_size)
+    return left
+
+
 def tidy(lab: Lab) -> None:
-    """Removes what has had its time, also what an earlier server left.
+    """Makes room where others can reach the lab.
 
     Raises: CheckpointRefused where there is no room for more.
     """
     if not is_crowd(lab):
         return
-    left = []
-    for path in folder(lab).glob("imported-*.safetensors"):
-        found = path.stat()
-        if time.time() - found.st_mtime > KEPT_SECONDS:
-            path.unlink(missing_ok=True)
-        else:
-            left.append(found.st_size)
+    left = sweep(lab.root)
     if len(left) >= MOST_KEPT or sum(left) > MOST_BYTES:
         raise CheckpointRefused(
             path="This file", why="others have brought so many that there is no room; try again later"

@@ -118,7 +118,10 @@ def _of_imported(lab: Lab, key: str) -> Entry | None:
     path = imported.path_of(lab, key)
     if path is None:
         return None
-    card = read_card(path)
+    try:
+        card = read_card(path)
+    except LabError:  # damaged since: it must not stand in the way of the others
+        return None
     name = str(card.get("name") or "")[:60]
     return Entry(key, path, "imported", str(card["model"]), str(card.get("dataset", "")), title=name)
 

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..runs.classroom import is_same_secret
 from .strings import DEFAULT, LANGUAGES, say, speaking
-from .who import LONGEST_NAME, clean_name
+from .who import KEPT, LONGEST_NAME, clean_name
 
 OPEN = ("/healthz", "/login", "/logout", "/favicon.ico", "/robots.txt")
 KEPT_SECONDS = 16 * 3600
@@ -111,7 +111,9 @@ class SignIn:
         return response
 
     async def leave(self) -> Response:
-        response = RedirectResponse(f"{self.root_path}/login", 303)
+        """Forgets who sits at this browser: the cookie, and the secret that makes runs theirs."""
+        where = escape(f"{self.root_path}/login", quote=True)
+        response = HTMLResponse(LEAVING.format(where=where, kept=KEPT), headers={"Cache-Control": "no-store"})
         response.delete_cookie(self.cookie, path=self.root_path or "/")
         return response
 
@@ -159,7 +161,10 @@ class Gate:
 def language_of(request: Request, page: str = "") -> str:
     """The language of the `page` that was asked for, else the first that the browser asks for and the lab speaks."""
     accepted = request.headers.get("accept-language", "").lower().split(",")
-    wanted = [urlsplit(page).path.strip("/"), *(code.split(";")[0].strip().split("-")[0] for code in accepted)]
+    wanted = [
+        _inside(page).partition("?")[0].strip("/"),
+        *(code.split(";")[0].strip().split("-")[0] for code in accepted),
+    ]
     return next((code for code in wanted if code in LANGUAGES), DEFAULT)
 
 
@@ -170,7 +175,10 @@ def _plain(code: str) -> str:
 
 def _inside(after: str) -> str:
     """A path of this lab, whatever a link asks for."""
-    parts = urlsplit(after)
+    try:
+        parts = urlsplit(after)
+    except ValueError:
+        return "/"
     is_inside = after.startswith("/") and after[1:2] not in ("/", "\\") and not parts.scheme and not parts.netloc
     return after if is_inside and after.isprintable() else "/"
 
@@ -183,6 +191,10 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))
 
 
+LEAVING = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>ResNet Lab</title>
+<meta http-equiv="refresh" content="0; url={where}">
+<script>try {{ localStorage.removeItem("{kept}"); }} catch {{ /* nothing is kept then */ }}</script></head>
+<body><a href="{where}">ResNet Lab</a></body></html>"""
 PAGE = """<!DOCTYPE html>
 <html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>

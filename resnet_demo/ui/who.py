@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..runs.store import Run
     from .page import Lab
 
+KEPT = "resnet-lab-who"  # where a browser keeps who sits at it
 LONGEST_NAME = 40
 SHORTEST_SECRET = 16
 LONGEST_TEXT = 4000

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 HOLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 DEEPEST = 6
+LONGEST = 4000  # characters: what is longer was not written by the core, but put into its sentence by somebody
 # A hole between Chinese words has spaces about it for the name or number that mostly fills it; between two Chinese
 # characters there is none.
 _CHINESE = r"[\u3001-\u303f\u4e00-\u9fff\uff00-\uffef]"
@@ -30,9 +31,13 @@ class Sentences:
     def __init__(self, templates: Mapping[str, str]) -> None:
         self.templates = templates
         ordered = sorted(templates, key=lambda template: len(HOLE.sub("", template)), reverse=True)
-        self._patterns = [(_pattern(template), templates[template]) for template in ordered]
+        self._patterns = [(Pattern(template), templates[template]) for template in ordered]
         self._plain = {template: words for template, words in templates.items() if not HOLE.search(template)}
-        self.translated = lru_cache(maxsize=512)(self._translated)
+        self._remembered = lru_cache(maxsize=512)(self._translated)
+
+    def translated(self, text: str) -> str:
+        """`text` in this language, as far as it is known there."""
+        return self._remembered(text) if len(text) <= LONGEST else text
 
     def _translated(self, text: str, depth: int = 0) -> str:
         """`text` in this language; a piece that is not known stays as it is."""
@@ -40,8 +45,8 @@ class Sentences:
             return self._plain[text]
         if depth < DEEPEST:
             for pattern, words in self._patterns:
-                if found := pattern.fullmatch(text):
-                    holes = {name[1:]: self._hole(value, depth + 1) for name, value in found.groupdict().items()}
+                if (found := pattern.holes(text)) is not None:
+                    holes = {name: self._hole(value, depth + 1) for name, value in found.items()}
                     return _NEEDLESS.sub("", _filled(words, holes))
         return text
 
@@ -54,10 +59,25 @@ class Sentences:
         return words
 
 
-def _pattern(template: str) -> re.Pattern[str]:
-    """The template as a pattern, each hole a group that is as short as the rest lets it be."""
-    parts, at = [], 0
-    for hole in HOLE.finditer(template):
-        parts += [re.escape(template[at : hole.start()]), f"(?P<h{hole[1]}>.*?)"]
-        at = hole.end()
-    return re.compile("".join([*parts, re.escape(template[at:])]), re.DOTALL)
+class Pattern:
+    """A template that is looked for in a text, each hole as short as the rest lets it be. What visitors put into a
+    sentence comes here, so it takes a time in proportion to the text, which a regular expression does not."""
+
+    def __init__(self, template: str) -> None:
+        self.names = [hole[1] for hole in HOLE.finditer(template)]
+        self.first, *self.between = HOLE.sub("\0", template).split("\0")
+        self.last = self.between.pop() if self.between else ""
+
+    def holes(self, text: str) -> dict[str, str] | None:
+        """What stands in each hole; None if the text is not this template's."""
+        at, end = len(self.first), len(text) - len(self.last)
+        if at > end or not self.names or not (text.startswith(self.first) and text.endswith(self.last)):
+            return None
+        found = []
+        for words in self.between:
+            place = text.find(words, at, end)
+            if place < 0:
+                return None
+            found.append(text[at:place])
+            at = place + len(words)
+        return dict(zip(self.names, [*found, text[at:end]]))
