@@ -88,3 +88,7 @@ def test_evaluating_it_gives_its_card_to_the_digit(name):
     checkpoint = open_checkpoint(name)
     result = evaluate(checkpoint, load_data("fashion-mnist").test).as_dict()
     assert {key: CARDS[name]["test"][key] for key in result} == result
+
+
+def test_everything_that_should_ship_does():
+    assert not [name for name in AT_LEAST if name not in WEIGHTS]
