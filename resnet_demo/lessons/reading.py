@@ -50,6 +50,12 @@ def _read(path: Path, _: int) -> Recorded:
     return Recorded(json.loads(head), History.of(replay(lines)))
 
 
+def shipped(name: str, folder: Path = SHIPPED) -> Recorded | None:
+    """The run of a shipped checkpoint, with its card as head; None if none of that name ships."""
+    path, head = folder / f"{name}.jsonl", card(name, folder)
+    return Recorded(head, History.of(replay(path.read_text(encoding="utf-8").splitlines()))) if head else None
+
+
 def table(name: str, folder: Path = RUNS) -> dict[str, Any]:
     """The recorded table of that name; empty if there is none yet."""
     path = folder / f"{name}.json"

@@ -14,7 +14,8 @@ from ..specs import find_model
 HERE = Path(__file__).resolve().parent
 RUNS = HERE / "runs"
 GRADIENTS, BLOCKS = "2-gradients", "3-blocks"  # the two recordings that are tables and no runs
-SEEDS = (0,)
+SEEDS = (0, 1, 2)
+BETWEEN = ("plain32", "plain44")  # trained once: they show where between 20 and 56 layers it begins
 UNNORMED = "custom:basic-{n}.{n}.{n}-16.32.64-cifar-{shortcut}-nonorm"
 
 
@@ -48,12 +49,19 @@ def unnormed(depth: int, shortcut: str = "zero_pad") -> str:
     return UNNORMED.format(n=(depth - 2) // 6, shortcut=shortcut)
 
 
+def seeds_of(model: str) -> tuple[int, ...]:
+    """Those of lesson 1's runs of that network."""
+    return SEEDS[:1] if model in BETWEEN else SEEDS
+
+
 def _deeper() -> list[Recording]:
     """Lesson 1: equal steps, one batch and one rate for all."""
-    models = ("plain20", "plain32", "plain44", "plain56", "resnet20", "resnet56")
+    models = ("plain20", *BETWEEN, "plain56", "resnet20", "resnet56")
     rate = (("peak_lr", 0.1),)
     return [
-        Recording(f"1-{model}-seed{seed}", model, 366, changes=rate, seed=seed) for seed in SEEDS for model in models
+        Recording(f"1-{model}-seed{seed}", model, 366, changes=rate, seed=seed)
+        for model in models
+        for seed in seeds_of(model)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LabError
 from ..lessons.reading import recorded
-from ..lessons.table import NORM_RATES, RUNS, SEEDS
+from ..lessons.table import NORM_RATES, RUNS, seeds_of
 from .curves import curves
 from .recordings import RECORDED, config_of, history_of, recordings
 from .strings import kept_by_language, say
@@ -35,7 +35,7 @@ class Line:
 
 
 def _seeds(model: str, colour: str) -> Line:
-    return Line(tuple(f"1-{model}-seed{seed}" for seed in SEEDS), colour, model.startswith("plain"))
+    return Line(tuple(f"1-{model}-seed{seed}" for seed in seeds_of(model)), colour, model.startswith("plain"))
 
 
 def _one(name: str, colour: str, is_plain: bool = False) -> Line:
@@ -71,6 +71,7 @@ VIEWS: dict[str, dict[str, tuple[Line, ...]]] = {
             for word, colour in (("constant", ORANGE), ("steps", BLUE), ("plateau", GREEN), ("one_cycle", PINK))
         ),
     },
+    "7": {"notebook": (_shipped("resnet18-d2l", BLUE),)},
 }  # fmt: skip
 
 

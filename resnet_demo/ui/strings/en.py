@@ -681,6 +681,7 @@ LESSONS = {
     "lessons.view_mode": "forgotten training mode",
     "lessons.view_few": "2,000 pictures",
     "lessons.view_schedules": "schedules",
+    "lessons.view_notebook": "d2l-96, recorded here",
     "lessons.run_5-with-0.005": "with, rate 0.005",
     "lessons.run_5-without-0.005": "without, rate 0.005",
     "lessons.run_5-with-0.1": "with, rate 0.1",

@@ -676,6 +676,7 @@ LESSONS = {
     "lessons.view_mode": "忘了切回训练模式",
     "lessons.view_few": "2,000 张图片",
     "lessons.view_schedules": "学习率调度",
+    "lessons.view_notebook": "d2l-96，在这里录制",
     "lessons.run_5-with-0.005": "有，学习率 0.005",
     "lessons.run_5-without-0.005": "无，学习率 0.005",
     "lessons.run_5-with-0.1": "有，学习率 0.1",
