@@ -97,6 +97,14 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def expect() -> Any:
+    """Playwright's, with patience for a page that shares two cores with a training."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=30_000)
+    return playwright.expect
+
+
 @dataclass
 class Visitor:
     """Opens pages, each in a browser of its own, and notes what none of them should do."""

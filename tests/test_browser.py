@@ -19,11 +19,6 @@ HAND = "(document.querySelector('#hand textarea, #hand input')?.value ?? '')"  #
 LONG = 180_000  # milliseconds: the machine may be busy
 
 
-@pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
 def points(page, chart="loss", line="smooth"):
     """How many points a curve of the run in hand has; those laid over it are drawn behind it."""
     curve = page.locator(f"#run-view .chart.{chart} path.{line}").first

@@ -20,11 +20,6 @@ HELD = "JSON.parse(document.querySelector('#hand textarea, #hand input')?.value 
 
 
 @pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
-@pytest.fixture(scope="module")
 def finished(server):
     """Two finished runs of somebody who is not here."""
     return [_made(server, model, seed) for model, seed in (("resnet20", 0), ("plain20", 1))]

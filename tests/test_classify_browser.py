@@ -14,11 +14,6 @@ LONG = 180_000  # milliseconds: the machine may be busy
 
 
 @pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
-@pytest.fixture(scope="module")
 def run(server) -> str:
     """A finished run on the small data set whose card holds a test."""
     lab = Lab(server.home, RunStore(server.home / "runs"), None)

@@ -27,13 +27,6 @@ WORDS = """() => {
 }"""
 
 
-@pytest.fixture
-def expect():
-    sync = pytest.importorskip("playwright.sync_api")
-    sync.expect.set_options(timeout=30_000)
-    return sync.expect
-
-
 def tabs(page) -> Iterator[str]:
     """Opens one tab after the other, with everything in it that unfolds."""
     for name in TABS:

@@ -14,11 +14,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.ui]
 LONG = 120_000  # milliseconds: the machine may be busy
 
 
-@pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
 def is_shown(page, expect, key):
     expect(page.locator("#lesson-prose h2").first).to_contain_text(texts.title(key), timeout=LONG)
     page.wait_for_url(re.compile(rf"[?&]lesson={key}(&|$)"))

@@ -17,11 +17,6 @@ LONG = 120_000  # milliseconds: the machine may be busy
 OWN = "custom:basic-2.1-8.16-cifar-projection"
 
 
-@pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
 def open_tab(visitor, tab: str, words: str = "", **options):
     page = visitor.open(words, **options)
     page.get_by_role("tab", name=tab).click()

@@ -10,11 +10,6 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.ui]
 
 
-@pytest.fixture(scope="module")
-def expect():
-    return pytest.importorskip("playwright.sync_api").expect
-
-
 def in_hand(page: Any) -> dict[str, str]:
     return json.loads(page.locator("#hand textarea, #hand input").first.input_value())
 
