@@ -6,7 +6,7 @@ import bad_inputs
 import pytest
 import torch
 from made_pictures import as_folder, as_zip, picture
-from test_classify_browser import LONG, expect, opened, run  # noqa: F401
+from test_classify_browser import LONG, opened, run  # noqa: F401
 
 from resnet_demo.resnet import build_model
 
