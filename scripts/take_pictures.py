@@ -1,6 +1,6 @@
 """Takes the README's pictures of the page: each tab, after a run of a minute, at desktop width.
 
-    python scripts/take_pictures.py URL [--out docs/pictures] [--width 1280] [--dark]
+    python -m scripts.take_pictures URL [--out docs/pictures] [--width 1280] [--dark]
 
 URL is a page that is up (`python app.py`). Needs playwright and a Chromium.
 """
@@ -8,10 +8,11 @@ URL is a page that is up (`python app.py`). Needs playwright and a Chromium.
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+
+from scripts.chromium import ARGUMENTS, chromium_path
 
 ROOT = Path(__file__).resolve().parent.parent
 TABS = ("Train", "Model", "Layers", "Classify")
@@ -34,8 +35,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as session:
-        path = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = session.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = session.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
         page = browser.new_page(viewport={"width": args.width, "height": 900}, locale="en-US")
         page.goto(f"{args.url}?__theme={'dark' if args.dark else 'light'}", wait_until="domcontentloaded")
         page.get_by_role("tab", name="Train").wait_for()

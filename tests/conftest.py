@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,14 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.chromium import ARGUMENTS, chromium_path
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ("127.0.0.1", "localhost", "::1")
 START_SECONDS = 180.0
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-dev-shm-usage",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,11 +84,11 @@ def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 def chromium() -> Iterator[Any]:
     """A browser; without one these tests are skipped, except where nothing may be (CI)."""
     playwright = pytest.importorskip("playwright.sync_api")
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    path = chromium_path()
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no Chromium on this machine")
     with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_ARGUMENTS)
+        browser = session.chromium.launch(executable_path=path, headless=True, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

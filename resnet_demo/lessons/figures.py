@@ -21,6 +21,8 @@ RISE = 1.05
 EVEN = 1.0  # points of accuracy that make no difference
 COSTLY = 0.1  # of accuracy
 GUESS = 0.1  # among ten classes
+TRIES = ("nothing", "augment", "decay", "both")
+SCHEDULES = ("constant", "steps", "plateau", "one_cycle")
 
 
 def figures(lesson: str, folder: Path = RUNS) -> Figures:
@@ -204,6 +206,16 @@ def _running(run: Recorded, name: str) -> list[float]:
     return [mean(values[i : i + SMOOTHED]) for i in range(len(values) - SMOOTHED + 1)]
 
 
+def notebooks(folder: Path) -> Figures:
+    """Lesson 7: what one notebook's recipe reached here."""
+    run = shipped("resnet18-d2l-fashion-mnist")
+    if run is None:
+        return {"recorded": True, "d2l_here": False}
+    train, test = run.training("accuracy"), run.head["test"]["accuracy"]
+    found = {"d2l_epochs": run.head["length"]["epochs"], "d2l_train": train, "d2l_test": test}
+    return {"recorded": True, "d2l_here": True, **found, "d2l_gap": 100 * (train - test)}
+
+
 def answers(folder: Path) -> Figures:
     """The teacher's page: what lessons 1 and 3 found, as `vote_` and `block_`."""
     found = {"vote": deeper(folder), "block": blocks(folder)}
@@ -235,20 +247,6 @@ def mean(values: Sequence[float]) -> float:
 def median(values: Sequence[float]) -> float:
     ordered, half = sorted(values), len(values) // 2
     return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-
-TRIES = ("nothing", "augment", "decay", "both")
-SCHEDULES = ("constant", "steps", "plateau", "one_cycle")
-
-
-def notebooks(folder: Path) -> Figures:
-    """Lesson 7: what one notebook's recipe reached here."""
-    run = shipped("resnet18-d2l-fashion-mnist")
-    if run is None:
-        return {"recorded": True, "d2l_here": False}
-    train, test = run.training("accuracy"), run.head["test"]["accuracy"]
-    found = {"d2l_epochs": run.head["length"]["epochs"], "d2l_train": train, "d2l_test": test}
-    return {"recorded": True, "d2l_here": True, **found, "d2l_gap": 100 * (train - test)}
 
 
 FIGURES: dict[str, Callable[[Path], Figures]] = {

@@ -133,7 +133,9 @@ function chart(parent, {name, title, tall, wanted}) {
     set(svg, {width, height, viewBox: `0 0 ${width} ${height}`});
     set(clipBox, {x: MARGIN.left, y: MARGIN.top - 4, width: inner + 6, height: deep + 8});
     axes(x, y, width, height, key);
-    pool(plot, "run", runs.length, "g").forEach((group, i) => i < runs.length ? curve(group, runs[i], scale) : set(group, {class: "run"}));
+    pool(plot, "run", runs.length, "g").forEach((group, i) => {
+      if (i < runs.length) curve(group, runs[i], scale); else set(group, {class: "run"});
+    });
     marks(runs, x, y, width, key);
   }
   function curve(group, run, {x, y, look, key}) {
@@ -195,16 +197,18 @@ function nearest({x, key, lead}, px) {
 }
 function reading(name, {lead, runs, look, key}, i) {
   const {train} = lead.data, value = train[key][i];
-  const row = (mark, label, text, colour = "") => `<div><i class="${mark}" ${colour && `style="background:${colour}"`}></i>${plain(label)} <b>${text}</b></div>`;
-  const head = `<div class="where">${words.step} ${short(train.step[i])} · ${train.seconds[i].toFixed(1)} s · ${words.epoch} ${train.epoch[i].toFixed(2)}</div>`;
+  const row = (mark, label, text, colour = "") =>
+    `<div><i class="${mark}" ${colour && `style="background:${colour}"`}></i>${plain(label)} <b>${text}</b></div>`;
+  const where = [`${words.step} ${short(train.step[i])}`, `${train.seconds[i].toFixed(1)} s`, `${words.epoch} ${train.epoch[i].toFixed(2)}`];
+  const head = `<div class="where">${where.join(" · ")}</div>`;
   if (runs.length > 1) return head + runs.filter(run => !run.ghost).map(run => {
     const at = before(run.data.train[key], value), seen = before(run.data.validation[key], value);
     if (name === "lr") return row("lr", run.name, at < 0 ? "–" : short(run.data.train.lr[at]), run.colour);
-    const both = `${three(run.data.validation[name][seen])} <small>${words.training} ${three(smooth(run.data, name, look.smooth)[at])}</small>`;
-    return row("train", run.name, both, run.colour);
+    const training = `<small>${words.training} ${three(smooth(run.data, name, look.smooth)[at])}</small>`;
+    return row("train", run.name, `${three(run.data.validation[name][seen])} ${training}`, run.colour);
   }).join("");
   if (name === "lr") return head + row("lr", words.lr, short(train.lr[i]));
   const {validation} = lead.data, at = before(validation[key], value);
-  const rows = row("raw", words.batch, three(train[name][i])) + row("train", words.smoothed, three(smooth(lead.data, name, look.smooth)[i]));
-  return head + rows + (at < 0 ? "" : row("validation", words.validation, three(validation[name][at])));
+  const smoothed = row("train", words.smoothed, three(smooth(lead.data, name, look.smooth)[i]));
+  return head + row("raw", words.batch, three(train[name][i])) + smoothed + (at < 0 ? "" : row("validation", words.validation, three(validation[name][at])));
 }

@@ -107,7 +107,8 @@ function flat() {
   const body = make('tbody', '', table);
   data.rows.forEach((_, number) => {
     const r = rowOf(number);
-    const texts = [r.name, r.type, r.after, count(r.params), percent(r.params, data.params), count(r.macs), r.sees, bytes(r.saved * data.batch)];
+    const params = [count(r.params), percent(r.params, data.params)];
+    const texts = [r.name, r.type, r.after, ...params, count(r.macs), r.sees, bytes(r.saved * data.batch)];
     put(body, 'td', texts).addEventListener('click', () => { row = number; look(); });
   });
   const saved = data.tree.reduce((sum, node) => sum + node.saved, 0);
@@ -314,8 +315,8 @@ element.addEventListener('click', async (event) => {
   }
   if (button.dataset.take) {
     const text = await server.take_along([button.dataset.take, ...data.asked]);
-    const name = data.asked[0].replace(/[^\w.-]+/g, '-');
-    if (text) keep(new Blob([text], {type: 'text/plain;charset=utf-8'}), `${name}-${data.asked.slice(1, 4).join('x')}.${button.dataset.take}`);
+    const name = [data.asked[0].replace(/[^\w.-]+/g, '-'), data.asked.slice(1, 4).join('x')].join('-');
+    if (text) keep(new Blob([text], {type: 'text/plain;charset=utf-8'}), `${name}.${button.dataset.take}`);
   }
 });
 new IntersectionObserver(load).observe(element);

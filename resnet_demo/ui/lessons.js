@@ -29,8 +29,11 @@ function buttons(told) {
     }
   };
   if (told.views.length > 1) group(told.views, view, name => { view = name; });
-  if (told.views.length) group([["train", words.training], ["validation", words.validation], ["both", words.both]], part, name => { part = name; });
-  if (told.views.length && held() && !held().startsWith("recorded:")) group([[own ? "off" : "on", own ? words.own_off : words.own_on]], "", () => { own = !own; });
+  if (!told.views.length) return;
+  const parts = [["train", words.training], ["validation", words.validation], ["both", words.both]];
+  group(parts, part, name => { part = name; });
+  const laid = own ? ["off", words.own_off] : ["on", words.own_on];
+  if (held() && !held().startsWith("recorded:")) group([laid], "", () => { own = !own; });
 }
 async function load() {
   clearTimeout(waiting);
@@ -54,8 +57,10 @@ function render() {
   root.dataset.part = part;
   if (!runs.length) return;
   const drawn = runs.map(run => ({...run, colour: run.colour === "own" ? ink : run.colour}));
-  const lines = drawn.filter(run => !run.ghost).map(run =>
-    `<div><i class="swatch ${run.look}" style="--run:${run.colour}"></i>${plain(run.name)} <span>${words.validation} ${three(run.last)}</span></div>`).join("");
+  const lines = drawn.filter(run => !run.ghost).map(run => {
+    const swatch = `<i class="swatch ${run.look}" style="--run:${run.colour}"></i>`;
+    return `<div>${swatch}${plain(run.name)} <span>${words.validation} ${three(run.last)}</span></div>`;
+  }).join("");
   if (legend.dataset.lines !== lines) { legend.innerHTML = lines; legend.dataset.lines = lines; }
   all.forEach(one => one.render(drawn, look, "step"));
   all[0].label(words.loss); all[1].label(words.accuracy);

@@ -27,12 +27,16 @@ function button(look, parent, text, done) {
 function act(what, extra = "") { trigger("act", {run: seen.run, what, extra}); setTimeout(ask, 300); }
 
 // ---- what may be done ----------------------------------------------------------------------------------------------
-const resume = button("quietly", acts, words.resume, () => act("resume")), test = button("quietly", acts, words.test_now, () => act("test"));
+const resume = button("quietly", acts, words.resume, () => act("resume"));
+const test = button("quietly", acts, words.test_now, () => act("test"));
 const more = make("span", "more", acts), longer = make("select", "", more);
 longer.setAttribute("aria-label", words.more_for);
 button("quietly", more, words.more_time, () => act("more", longer.value));
 const again = button("quietly", acts, words.again, () => trigger("fill", {run: seen.run, half: false}));
-const rename = button("quietly", acts, words.rename, () => { show(renaming, true); show(rename, false); newName.value = seen.named; newName.focus(); });
+const rename = button("quietly", acts, words.rename, () => {
+  show(renaming, true); show(rename, false);
+  newName.value = seen.named; newName.focus();
+});
 const renaming = make("span", "renaming", acts), newName = make("input", "", renaming);
 set(newName, {maxlength: 80, "aria-label": words.new_name});
 show(renaming, false);
@@ -65,7 +69,9 @@ async function describe() {
   say(codes[0], details.command); say(codes[1], details.python);
 }
 async function copy(node, what) {
-  if (!details || details.run !== seen.run) { try { details = {run: seen.run, ...JSON.parse(await server.details([seen.run]))}; } catch { return; } }
+  if (!details || details.run !== seen.run) {
+    try { details = {run: seen.run, ...JSON.parse(await server.details([seen.run]))}; } catch { return; }
+  }
   const address = new URL(window.location.href);
   address.search = what === "run" ? `?run=${encodeURIComponent(seen.run)}` : details.link;
   try { await navigator.clipboard.writeText(address.href); } catch {
@@ -78,7 +84,10 @@ async function copy(node, what) {
 
 // ---- how it is drawn -----------------------------------------------------------------------------------------------
 const legend = make("div", "legend", root);
-for (const [look, text] of [["raw", words.batch], ["train", words.smoothed], ["validation", words.validation], ["best", words.best], ["test", words.tested]])
+const marks = {
+  raw: words.batch, train: words.smoothed, validation: words.validation, best: words.best, test: words.tested,
+};
+for (const [look, text] of Object.entries(marks))
   make("i", look, make("span", look, legend, text)).setAttribute("aria-hidden", "true");
 const bestText = legend.querySelector("span.best").firstChild;
 const compared = make("div", "compared", root), warned = make("div", "warned", root);
@@ -128,9 +137,12 @@ function update(view) {
   const isNew = !seen || seen.key !== view.key;
   if (seen && seen.run !== view.run) { closeForms(); along.open = false; }
   seen = view;
-  say(title, view.title); say(status, view.status); say(facts, view.facts); say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
+  say(title, view.title); say(status, view.status); say(facts, view.facts);
+  say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
+  say(classify, view.state === "recorded" ? words.classify_shipped : words.classify);
   root.dataset.state = view.state;
-  show(facts, view.facts); show(classify, view.can_classify); say(classify, words[view.state === "recorded" ? "classify_shipped" : "classify"]); show(ending, view.ending); show(log, view.log); show(bar, view.share !== null);
+  show(facts, view.facts); show(classify, view.can_classify); show(ending, view.ending); show(log, view.log);
+  show(bar, view.share !== null);
   filled.style.width = `${100 * (view.share ?? 0)}%`;
   set(bar, {"aria-valuenow": Math.round(100 * (view.share ?? 0))});
   if (isNew) say(announced, `${view.title}: ${view.status}`);
@@ -142,8 +154,9 @@ function offer(view) {
   const can = what => view.acts.includes(what);
   show(stop, can("stop") && view.mine); say(stop, view.is_waiting ? words.leave : words.stop);
   stop.disabled = view.is_stopping;
-  show(resume, can("resume") && view.mine); show(test, can("test") && view.mine); show(remove, can("delete") && view.mine);
-  show(rename, can("rename") && view.mine && renaming.hidden); show(more, can("more")); show(again, can("again")); show(half, view.half); show(free, view.free);
+  show(resume, can("resume") && view.mine); show(test, can("test") && view.mine);
+  show(remove, can("delete") && view.mine); show(rename, can("rename") && view.mine && renaming.hidden);
+  show(more, can("more")); show(again, can("again")); show(half, view.half); show(free, view.free);
   say(half, words.half.replace("{n}", view.half));
   const lengths = JSON.stringify(view.lengths);
   if (longer.dataset.lengths !== lengths) {
@@ -163,7 +176,8 @@ function render() {
   show(legend, !several); show(compared, several); show(differ, several); show(warned, several);
   show(legend.querySelector("span.test"), seen.curves.test !== null);
   const best = seen.curves.best;
-  bestText.textContent = best ? words.best_at.replace("{accuracy}", three(best.accuracy)).replace("{epoch}", best.epoch.toFixed(1)) : words.best;
+  bestText.textContent = !best ? words.best
+    : words.best_at.replace("{accuracy}", three(best.accuracy)).replace("{epoch}", best.epoch.toFixed(1));
   if (several) list(runs);
   all.forEach(one => one.render(runs, look, key));
   all[0].label(`${words.loss}. ${seen.summary}`); all[1].label(`${words.accuracy}. ${seen.summary}`);
