@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-# Answered at once, past the queue, while nothing on the page turns.
+import anyio.to_thread
+
+# Answered at once, past the queue, while nothing on the page turns. What the page asks for by itself goes this way: a
+# browser that is busy when an answer of the queue ends may lose another that it asked for meanwhile, a visitor's click.
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # By the queue, since a handler says a word to the visitor afterwards.
 SPOKEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+MOST_AT_ONCE = 2
+
+
+def in_turn(handler: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """The handler, for a few visitors at a time as in the queue: who waits takes no thread from the others."""
+    places = anyio.CapacityLimiter(MOST_AT_ONCE)
+
+    @functools.wraps(handler)
+    async def run(*given: Any) -> Any:
+        return await anyio.to_thread.run_sync(handler, *given, limiter=places)
+
+    return run

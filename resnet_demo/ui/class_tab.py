@@ -12,9 +12,7 @@ from .failures import guarded
 from .page import Page
 from .run_table import mine_of
 from .strings import say
-from .take import folder
-
-FETCH = """() => { const button = document.querySelector("#board-file"); if (button) button.click(); }"""
+from .take import FETCH, folder
 
 
 def build(page: Page) -> None:
@@ -40,6 +38,6 @@ def build(page: Page) -> None:
     assert isinstance(itself, gr.Tab)
     itself.select(guarded(look), page.who, shown, **QUIET)
     again.click(guarded(look), page.who, shown, **QUIET)
-    along.click(guarded(take), None, file, **QUIET).success(None, None, None, js=FETCH, **QUIET)
+    along.click(guarded(take), None, file, **QUIET).success(None, file, None, js=FETCH, **QUIET)
     for changed in (page.hand.change, page.who.change):
         changed(guarded(tab), None, itself, **QUIET)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from ..predict import FITS, INVERSIONS
 from . import answers, bring, examples, heat, offer, shelf
-from .asking import QUIET
+from .asking import QUIET, in_turn
 from .classify_handlers import Handlers
 from .failures import guarded
 from .hand import Hand
@@ -130,7 +130,8 @@ def _wire_picture(
 ) -> None:
     """Whatever changes, the answer follows."""
     triggers = [picture.change, *(choice.input for choice in choices), page.hand.change, newest.click]
-    gr.on(triggers, guarded(do.answer), [picture, *choices, page.hand], [eye, bars], **INFER)
+    asked = [picture, *choices, page.hand]
+    gr.on(triggers, guarded(in_turn(do.answer)), asked, [eye, bars], trigger_mode="always_last", **QUIET)
     bars.click(guarded(do.follow), page.hand, [page.hand, page.tabs], **QUIET)
     picture.upload(guarded(do.show_upload), picture, picture, **QUIET)
     sheet.click(guarded(do.take_example), page.hand, picture, **QUIET)

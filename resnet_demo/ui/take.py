@@ -26,8 +26,15 @@ if TYPE_CHECKING:
     from .page import Lab
 
 KINDS = ("weights", "csv", "png", "svg")
-# The button that is clicked for the visitor is not seen: the file is there only after the click that asked for it.
-FETCH = """() => { const button = document.querySelector("#take-file"); if (button) button.click(); }"""
+# For the browser, given a file that was made after the click that asked for it. It goes by the file itself: a button
+# that holds it may not have been told yet.
+FETCH = """(file) => {
+  if (!file?.url) return;
+  const link = Object.assign(document.createElement("a"), {href: file.url, download: file.orig_name ?? ""});
+  document.body.append(link);
+  link.click();
+  link.remove();
+}"""
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ def wire_form(page: Page, parts: FormParts) -> None:
         is_teacher = page.lab.scheduler.is_teacher(Who.of(who).token)
         return gr.update(choices=length_choices(page.lab, is_teacher=True)) if is_teacher else gr.skip()
 
-    page.wish.change(guarded(fill), page.wish, parts.filled, **SPOKEN)
+    page.wish.change(guarded(fill), page.wish, parts.filled, **QUIET)
     page.who.change(guarded(lengths), page.who, form["length"], **QUIET)
     if page.lab.classroom.is_lent:
         costs = [form[name] for name in ("length", "amount", "gpus")]

@@ -107,7 +107,7 @@ def _wire_view(page: Page, view: gr.HTML, file: gr.DownloadButton, parts: FormPa
     view.act(guarded(acts.act), [page.hand, page.who], page.hand, **CONTROL)
     view.tick(guarded(acts.tick), page.hand, page.hand, **QUIET)
     view.fill(guarded(like_run(page)), page.hand, [page.hand, *parts.filled], **SPOKEN)
-    view.take(guarded(Take(lab).file), None, file, **SPOKEN).success(None, None, None, js=FETCH, **QUIET)
+    view.take(guarded(Take(lab).file), None, file, **SPOKEN).success(None, file, None, js=FETCH, **QUIET)
     view.classify(guarded(classify), page.hand, [page.hand, page.tabs], **QUIET)
     view.ended(guarded(ended), page.hand, page.hand, **QUIET)
     page.hand.change(guarded(lambda hand: shown_runs(Hand.of(hand))), page.hand, view, **QUIET)
