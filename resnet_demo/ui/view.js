@@ -65,8 +65,11 @@ along.addEventListener("toggle", () => { if (along.open) describe(); });
 async function describe() {
   if (!along.open || !seen?.acts.includes("along") || details?.run === seen.run) return;
   const run = seen.run;
-  try { details = {run, ...JSON.parse(await server.details([run]))}; } catch { return; }
-  say(codes[0], details.command); say(codes[1], details.python);
+  let told;
+  try { told = JSON.parse(await server.details([run])); } catch { return; }
+  if (run !== seen.run) return;
+  details = {run, ...told};
+  say(codes[0], told.command); say(codes[1], told.python);
 }
 async function copy(node, what) {
   if (!details || details.run !== seen.run) {
@@ -135,8 +138,9 @@ function series() {
 function update(view) {
   const hasEnded = seen && seen.run === view.run && seen.is_active && !view.is_active;
   const isNew = !seen || seen.key !== view.key;
-  if (seen && seen.run !== view.run) { closeForms(); along.open = false; }
+  if (seen && seen.run !== view.run) closeForms();
   seen = view;
+  describe();
   say(title, view.title); say(status, view.status); say(facts, view.facts);
   say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
   say(classify, view.state === "recorded" ? words.classify_shipped : words.classify);
