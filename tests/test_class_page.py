@@ -23,11 +23,13 @@ from resnet_demo.ui import board, board_tables, recordings
 from resnet_demo.ui.acts import Acts, half_batch, more_lengths, possible_acts
 from resnet_demo.ui.api import Endpoints
 from resnet_demo.ui.forms import TrainForm, length_of, within
+from resnet_demo.ui.frame import holding
 from resnet_demo.ui.hand import Hand
 from resnet_demo.ui.links import SETTINGS, form_like, form_of, settings_link
 from resnet_demo.ui.overlay import Overlay
 from resnet_demo.ui.page import Lab
 from resnet_demo.ui.run_table import RunTable, mine_of
+from resnet_demo.ui.shown import as_shown, shown_runs
 from resnet_demo.ui.take import Take, taken, write
 from resnet_demo.ui.telling import memory_taken
 from resnet_demo.ui.train_form import build_form, filled, length_choices, longest_words
@@ -314,3 +316,19 @@ def test_endpoints_know_whose_run_it_is_by_a_key(lab):
 
 def test_memory_of_a_process_that_is_not_there():
     assert memory_taken(None) is None and memory_taken(2**30) is None
+
+
+def test_a_click_on_a_recorded_run_shows_that_one(lab):
+    for name in recordings.recordings():
+        held = holding(lab, Hand(), f"recorded:{name}")
+        assert shown_runs(held).split("|")[0] == f"recorded:{name}"
+
+
+def test_before_anything_is_chosen_what_is_shown_is_ticked_and_can_be_taken_away(lab):
+    shown = as_shown(Hand())
+    table = RunTable(lab).html(shown)
+    assert table.count(" checked ") == len(shown.compared) > 1 and "aria-current" in table
+    event = SimpleNamespace(run="recorded:plain20-fashion-mnist", on=False)
+    left = Hand.of(Acts(lab).tick(Hand().to_json(), event))
+    assert [run for run in left.compared if run] == [run for run in shown.compared if run != event.run]
+    assert shown_runs(left).split("|")[0] == shown.run

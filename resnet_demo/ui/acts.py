@@ -13,6 +13,7 @@ from ..runs.store import Run
 from .failures import notice
 from .forms import SECONDS, length_of, within
 from .hand import Hand
+from .shown import as_shown
 from .who import Who, acting
 from .words import length_words, seconds_words
 
@@ -82,7 +83,9 @@ class Acts:
 
     def tick(self, hand: str, event: gr.EventData) -> str:
         """Lays a run over the one shown, or takes it away."""
-        return Hand.of(hand).ticked(str(event.run), bool(event.on)).to_json()
+        held = Hand.of(hand)
+        laid = held.with_(compare=as_shown(held).compare)
+        return laid.ticked(str(event.run), bool(event.on)).to_json()
 
 
 def _without(hand: Hand, run_id: str) -> Hand:

@@ -10,10 +10,12 @@ import gradio as gr
 
 from ..errors import LabError
 from ..home import is_passing
+from ..recipes import Length
 from ..runs.store import Run
 from .hand import Hand
 from .page import Lab
 from .recordings import RECORDED, recordings
+from .shown import as_shown
 from .strings import say
 from .who import acting, is_crowd
 from .words import accuracy, clock_words, dataset_title, length_words, model_title
@@ -49,7 +51,7 @@ class RunTable:
         self.lab = lab
 
     def component(self) -> gr.HTML:
-        return gr.HTML(self.html(Hand()), js_on_load=CLICKED, apply_default_css=False, elem_id="run-table")
+        return gr.HTML(self.html(as_shown(Hand())), js_on_load=CLICKED, apply_default_css=False, elem_id="run-table")
 
     def html(self, hand: Hand, is_mine: Callable[[Run], bool] = lambda run: False) -> str:
         """The table with the run in hand marked and those laid over it ticked."""
@@ -131,8 +133,8 @@ def _recorded(name: str, card: dict[str, Any], hand: Hand) -> str:
         "model": model_title(card["model"]),
         "owner": "–",
         "data": dataset_title(str(card["dataset"])),
-        "length": "",
-        "steps": f"{card['step']:,}" if isinstance(card.get("step"), int) else "",
+        "length": length_words(Length(**card["length"])),
+        "steps": "",  # the card has those of its weights, which are the best and need not be the last
         "validation": accuracy(card.get("validation_accuracy")),
         "test": accuracy(test),
     }
@@ -140,7 +142,7 @@ def _recorded(name: str, card: dict[str, Any], hand: Hand) -> str:
 
 
 def _cells(key: str, when: str, cells: dict[str, str], state: str, hand: Hand, look: str) -> str:
-    is_chosen = hand.run == key or (not hand.run and key == RECORDED + hand.checkpoint)
+    is_chosen = hand.run == key
     label = escape(say("train.show", model=cells["model"], when=when))
     first = f"<td class='when'><button data-run='{escape(key)}' aria-label='{label}'>{escape(when)}</button></td>"
     rest = "".join(f"<td class='{_look(name)}'>{escape(text)}</td>" for name, text in cells.items())

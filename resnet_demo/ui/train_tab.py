@@ -16,10 +16,11 @@ from .hand import Hand
 from .overlay import Overlay
 from .page import Page
 from .run_table import RunTable, mine_of
+from .shown import as_shown, shown_runs
 from .strings import say, spoken
 from .take import FETCH, Take
 from .train_form import FormParts, build_form, like_run, wire_form
-from .watch import Watch, line_words, shown_runs
+from .watch import Watch, line_words
 from .who import Who
 
 HERE = Path(__file__).parent
@@ -122,7 +123,7 @@ def _wire_runs(page: Page, parts: FormParts, view: gr.HTML, table: RunTable, run
     def turn(hand: str, who: str, request: gr.Request) -> tuple[str, str]:
         said = Who.of(who)
         line = line_words(lab, None if lab.scheduler.is_teacher(said.token) else said.owner(request))
-        return f"<p>{line}</p>", table.html(Hand.of(hand), mine_of(lab, who, request))
+        return f"<p>{line}</p>", table.html(as_shown(Hand.of(hand)), mine_of(lab, who, request))
 
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)
     runs.tick(guarded(Acts(lab).tick), page.hand, page.hand, **QUIET)

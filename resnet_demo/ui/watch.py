@@ -15,9 +15,8 @@ from ..runs.config import Owner
 from ..runs.store import Run
 from .acts import half_batch, more_lengths, possible_acts
 from .curves import curves
-from .hand import Hand
 from .page import Lab
-from .recordings import RECORDED, card_of, history_of, is_recorded, recording_for, same_race, weights_of
+from .recordings import RECORDED, card_of, history_of, is_recorded, weights_of
 from .strings import kept_by_language, say
 from .telling import ending_words, facts_words, share_of, status_words, summary_words, tested_words
 from .who import may_change
@@ -158,20 +157,6 @@ def nothing(title: str = "") -> dict[str, Any]:
         "name": title, "named": "", "mine": False, "acts": [],
         "half": 0, "free": False, "lengths": [], "summary": say("train.summary_none"), "curves": curves(History()),
     }  # fmt: skip
-
-
-def shown_runs(hand: Hand) -> str:
-    """What the view is told to show: the run in hand and those laid over it, `|` between them.
-
-    Before there is any run it is a recorded one, with the other recordings of the same data and steps laid over it.
-    """
-    if hand.run or hand.compare:
-        return "|".join([hand.run or recording_for(hand.model, hand.dataset), *hand.compared])
-    shown = recording_for(hand.model, hand.dataset)
-    if not shown:
-        return ""
-    like = same_race(shown)
-    return "|".join([shown, *like]) if len(like) > 1 else shown
 
 
 @kept_by_language(maxsize=32)
