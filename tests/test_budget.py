@@ -41,9 +41,10 @@ def test_a_slow_network_takes_smaller_batches_at_a_lower_rate(speed, batch_size)
     assert recipe.peak_lr / recipe.batch_size == pytest.approx(BUDGET.peak_lr / BUDGET.batch_size)
 
 
-def test_many_passes_take_crops():
+def test_many_passes_take_crops_and_few_do_not():
     for name in ("budget", "speedrun"):
         assert fitted(RECIPES[name], Length(seconds=600), 60_000, at(950))[0].augment == ("crop", "flip")
+        assert fitted(RECIPES[name], Length(seconds=180), 60_000, at(1500))[0].augment == ("flip",)
 
 
 @pytest.mark.parametrize(
