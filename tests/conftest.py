@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from scripts.chromium import ARGUMENTS, chromium_path
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ("127.0.0.1", "localhost", "::1")
 START_SECONDS = 180.0
+# A shell's background job ignores it, and so would every server that is started here and asked to end in that way.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
