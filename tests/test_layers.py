@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from any_network import specs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_demo.errors import InputDoesNotFit
 from resnet_demo.fitting import MAX_SIDE, sides_that_fit
 from resnet_demo.layers import layer_table, on_meta, watching
-from resnet_demo.resnet import ResNet, ZeroPad
-from resnet_demo.specs import EXPANSION, MODELS, SHORTCUTS, ResNetSpec, StemSpec
+from resnet_demo.resnet import ResNet
+from resnet_demo.specs import MODELS
 
 ROOT = Path(__file__).resolve().parent.parent
 FACTS = {
@@ -263,34 +263,6 @@ def test_the_smallest_and_the_largest_size_work_and_the_next_do_not(name):
     assert 1 <= smallest <= largest <= MAX_SIDE
 
 
-stems = st.builds(
-    StemSpec, width=st.integers(1, 6), kernel=st.sampled_from((1, 3, 5, 7)), stride=st.integers(1, 2),
-    padding=st.integers(0, 3), bias=st.booleans(), norm=st.booleans(),
-    pool=st.sampled_from((None, (3, 2, 1), (2, 2, 0), (3, 2, 0))),
-)  # fmt: skip
-
-
-@st.composite
-def specs(draw) -> ResNetSpec:
-    """Any small residual network that can be built."""
-    block = draw(st.sampled_from(("basic", "bottleneck")))
-    entry = draw(st.sampled_from(("stride", "conv_pool")))
-    stages = draw(st.integers(1, 3))
-    least = 0 if entry == "conv_pool" and block == "basic" else 1
-    widths = sorted(draw(st.lists(st.integers(6, 12), min_size=stages, max_size=stages)))
-    shortcut = draw(st.sampled_from(SHORTCUTS))
-    if entry == "conv_pool" and EXPANSION[block] > 1 and shortcut == "zero_pad":
-        shortcut = "projection"
-    return ResNetSpec(
-        name="drawn", family="custom", stem=draw(stems), block=block, widths=tuple(widths),
-        blocks_per_stage=tuple(draw(st.lists(st.integers(least, 2), min_size=stages, max_size=stages))),
-        shortcut=shortcut, input=(draw(st.integers(1, 4)), 32, 32), num_classes=draw(st.integers(1, 12)), source="",
-        conv_bias=draw(st.booleans()), shortcut_bias=draw(st.booleans()), shortcut_norm=draw(st.booleans()),
-        relu_before_add=draw(st.booleans()), stage_entry=entry, head_pool=draw(st.sampled_from(("average", "max"))),
-        logit_scale=draw(st.sampled_from((None, 0.125))),
-    )  # fmt: skip
-
-
 @settings(max_examples=25, deadline=None)
 @given(spec=specs(), height=st.integers(16, 40), width=st.integers(16, 40))
 def test_any_network_and_input_equal_a_real_pass(spec, height, width):
@@ -309,59 +281,3 @@ def test_any_network_and_input_equal_a_real_pass(spec, height, width):
     assert [(row.name, row.output_shape) for row in table.rows] == seen
     assert table.total_params == sum(p.numel() for p in model.parameters())
     assert 2 * table.total_macs == counter.get_total_flops()
-
-
-def as_open_window(module: nn.Module) -> nn.Module:
-    """The same windows without anything that hides a pixel: sums instead of maxima, no ReLU, positive weights."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.MaxPool2d):
-            setattr(module, name, nn.AvgPool2d(child.kernel_size, child.stride, child.padding))
-        elif isinstance(child, nn.ReLU):
-            setattr(module, name, nn.Identity())
-        elif isinstance(child, (nn.Conv2d, nn.Linear)):
-            nn.init.ones_(child.weight)
-        else:
-            as_open_window(child)
-    return module
-
-
-@pytest.mark.parametrize(
-    "name", ("resnet20", "resnet18", "resnet18-cifar", "resnet50-cifar", "resnet18-nopad", "resnet9")
-)
-def test_receptive_fields_equal_what_gradients_reach(name):
-    full = MODELS[name]
-    has_zeros = compare_with_gradients(
-        replace(full, widths=tuple(range(1, 1 + len(full.widths))), stem=replace(full.stem, width=1))
-    )
-    assert has_zeros == (name == "resnet20")
-
-
-@settings(max_examples=25, deadline=None)
-@given(spec=specs())
-def test_receptive_fields_of_any_network_equal_what_gradients_reach(spec):
-    compare_with_gradients(replace(spec, logit_scale=None))
-
-
-def compare_with_gradients(spec: ResNetSpec) -> bool:
-    """The gradient of the middle unit after each stage is not zero on exactly the window that the table says.
-
-    Gives whether the network has shortcuts that are padded with zeros.
-    """
-    thin = replace(spec, head_pool="average", input=(3, *spec.input[1:]))
-    side = 17 + 2 * max(row.receptive_field[0] for row in layer_table(thin, (3, 64, 64)).rows if "layer" in row.name)
-    rows = layer_table(thin, (3, side, side)).rows
-    model = as_open_window(ResNet(thin)).double().eval()
-    x = torch.ones(1, 3, side, side, dtype=torch.double, requires_grad=True)
-    out = x
-    for layer in (model.conv1, model.bn1, model.maxpool):
-        out = out if layer is None else layer(out)
-    for stage_name, stage in zip(model.stage_names, model.stages):
-        out = stage(out)
-        of_stage = [row for row in rows if row.name.startswith(stage_name)]
-        if not of_stage:
-            continue
-        gradient = torch.autograd.grad(out[0, 0, out.shape[2] // 2, out.shape[3] // 2], x, retain_graph=True)[0][0]
-        reached = (gradient != 0).any(0).nonzero()
-        extent = tuple((reached.max(0).values - reached.min(0).values + 1).tolist())
-        assert extent == of_stage[-1].receptive_field
-    return any(isinstance(module, ZeroPad) for module in model.modules())
