@@ -85,12 +85,22 @@ def cpu_count() -> int:
 
 
 def idle_cpus() -> int:
-    """Processors that nobody else is using at this moment, at least one; all of them where the system does not say."""
+    """Processors that no other process uses at this moment, at least one; all of them where the system does not say."""
     try:
         running = int(Path("/proc/loadavg").read_text(encoding="ascii").split()[3].split("/")[0])
     except (OSError, ValueError, IndexError):
         return cpu_count()
-    return max(1, cpu_count() - max(0, running - 1))  # one of them is who asks
+    others = running - own_running() if running > 1 else 0
+    return max(1, cpu_count() - max(0, others))
+
+
+def own_running() -> int:
+    """Threads of this process that run just now: who asks, and those of torch that spin until there is more to do."""
+    running = 0
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            running += (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "R"
+    return max(1, running)
 
 
 @contextlib.contextmanager

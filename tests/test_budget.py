@@ -165,13 +165,23 @@ def test_pictures_are_answered_on_the_processors_that_nobody_uses(monkeypatch):
     assert seen == [1] and torch.get_num_threads() == before
 
 
-@pytest.mark.parametrize(("running", "idle"), [(1, 2), (2, 1), (9, 1)])
-def test_idle_processors_are_those_without_a_running_process(monkeypatch, tmp_path, running, idle):
+@pytest.mark.parametrize(("running", "own", "idle"), [(1, 1, 2), (2, 1, 1), (9, 1, 1), (2, 2, 2), (3, 2, 1)])
+def test_idle_processors_are_those_without_another_running_process(monkeypatch, tmp_path, running, own, idle):
     told = tmp_path / "loadavg"
     told.write_text(f"0.5 0.5 0.5 {running}/300 1234\n")
     monkeypatch.setattr(device, "Path", lambda _: told)
     monkeypatch.setattr(device, "cpu_count", lambda: 2)
+    monkeypatch.setattr(device, "own_running", lambda: own)
     assert device.idle_cpus() == idle
+
+
+def test_threads_of_ones_own_that_run_are_counted(monkeypatch, tmp_path):
+    for number, state in enumerate("RSRD"):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "stat").write_text(f"{number} (a) R (b) {state} 1 2 3\n")
+    (tmp_path / "ended").mkdir()
+    monkeypatch.setattr(device, "Path", lambda _: tmp_path)
+    assert device.own_running() == 2
 
 
 def test_where_the_system_does_not_say_all_processors_count(monkeypatch, tmp_path):
