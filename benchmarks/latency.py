@@ -89,7 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=60)
     asked = parser.parse_args()
-    told, rows = machine(), dict[str, str]()
+    told = machine()
+    rows: dict[str, str] = {}
     found: dict[str, float] = {}
 
     def measure(beside: bool) -> None:

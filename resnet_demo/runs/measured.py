@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -35,10 +36,8 @@ def remembered(spec: ResNetSpec, batch_size: int, resize: int | None, measure: C
         if not (was_calm and _is_calm()):
             return compute
     kept = {**dict(list(kept.items())[-MOST_KEPT:]), key: compute.as_dict()}
-    try:
+    with contextlib.suppress(OSError, DiskFull):
         write_atomically(path, json.dumps(kept, indent=1))
-    except (OSError, DiskFull):
-        return compute
     return compute
 
 

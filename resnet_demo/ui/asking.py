@@ -13,15 +13,14 @@ import anyio.to_thread
 QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 # By the queue, since a handler says a word to the visitor afterwards.
 SPOKEN: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-MOST_AT_ONCE = 2
+PLACES = anyio.CapacityLimiter(2)  # one for all languages' pages
 
 
 def in_turn(handler: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
     """The handler, for a few visitors at a time as in the queue: who waits takes no thread from the others."""
-    places = anyio.CapacityLimiter(MOST_AT_ONCE)
 
     @functools.wraps(handler)
     async def run(*given: Any) -> Any:
-        return await anyio.to_thread.run_sync(handler, *given, limiter=places)
+        return await anyio.to_thread.run_sync(handler, *given, limiter=PLACES)
 
     return run
