@@ -27,7 +27,11 @@ LENT = "RESNET_DEMO_GPU_LENT"  # set in the process that ZeroGPU lends its GPU t
 
 @dataclass(frozen=True)
 class Compute:
-    """Where and how a run computes. `reason` says why; `images_per_second` is what a trial gave, if there was one."""
+    """Where and how a run computes. `reason` says why; `images_per_second` is what a trial gave, if there was one.
+
+    A batch is computed in `parts` side by side, each on its share of the threads (`cores`); `is_blocked` keeps tensors
+    in oneDNN's own layout (`onednn`).
+    """
 
     device: str = "cpu"
     precision: str = "float32"
@@ -35,6 +39,8 @@ class Compute:
     channels_last: bool = True
     reason: str = ""
     images_per_second: float | None = None
+    parts: int = 1
+    is_blocked: bool = False
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         if self.precision == "float32":

@@ -14,6 +14,7 @@ from torch import Generator, Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from .augment import AUGMENT
+from .cores import Cores
 from .device import Compute
 from .distributed import World
 from .errors import ArchiveRefused, CheckpointRefused
@@ -62,7 +63,7 @@ class TrainState:
     epoch_accuracy: float = 0.0
     epoch_batches: int = 0
     world: World = World()  # noqa: RUF009 (frozen)
-    network: nn.Module = field(init=False, repr=False)
+    cores: Cores = field(init=False, repr=False)
     SCALARS: tuple[str, ...] = field(
         default=(
             "position", "step", "epoch", "seconds", "best_accuracy", "is_warm", "epoch_loss", "epoch_accuracy",
@@ -72,7 +73,7 @@ class TrainState:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        self.network = self.world.around(self.model)
+        self.cores = Cores(self.world.around(self.model), self.plan.compute)
 
     @property
     def smallest_batch(self) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .augment import AUGMENT
@@ -78,23 +79,29 @@ def _opening(state: TrainState) -> TrainEvent:
 
 def update(state: TrainState, share: float) -> tuple[Tensor, float, float]:
     """One step of gradient descent: the loss and accuracy of its batch (still on the device), its lr and its epoch."""
-    recipe = state.plan.recipe
-    images, labels = next_batch(state)
-    lr = set_lr(state, share)
-    with state.plan.compute.autocast():
-        logits = state.network(state.plan.compute.arrange(state.preprocess(images)))
-        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
-    state.optimizer.zero_grad(set_to_none=True)
-    if state.scaler is None:
-        loss.backward()
-        state.optimizer.step()
-    else:
-        state.scaler.scale(loss).backward()
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+    with state.cores.between():
+        images, labels = next_batch(state)
+        lr = set_lr(state, share)
+        state.optimizer.zero_grad(set_to_none=True)
+        if state.scaler is None:
+            measured = state.cores.backward(partial(_learn, state), images, labels)
+            state.optimizer.step()
+        else:
+            measured = state.cores.backward(partial(_learn, state), images, labels, state.scaler.scale)
+            state.scaler.step(state.optimizer)
+            state.scaler.update()
     state.step += 1
+    return state.world.average(measured), lr, _epochs_done(state)
+
+
+def _learn(state: TrainState, network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean loss of these pictures, and once more with their accuracy, as two numbers to tell."""
+    recipe, compute = state.plan.recipe, state.plan.compute
+    with compute.autocast():
+        logits = network(compute.arrange(state.preprocess(images)))
+        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
     accuracy = (logits.detach().argmax(1) == labels).float().mean()
-    return state.world.average(torch.stack((loss.detach().float(), accuracy))), lr, _epochs_done(state)
+    return loss, torch.stack((loss.detach().float(), accuracy))
 
 
 def _epochs_done(state: TrainState) -> float:

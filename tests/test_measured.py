@@ -20,5 +20,5 @@ def test_what_was_measured_beside_a_neighbour_is_measured_again(monkeypatch, tmp
         return Compute(precision="bf16", images_per_second=900.0)
 
     for _ in range(2):
-        assert measured.remembered(find_model("resnet20"), 128, None, measure).precision == "bf16"
+        assert measured.remembered(find_model("resnet20"), 128, None, True, measure).precision == "bf16"
     assert len(asked) == times

@@ -17,16 +17,18 @@ from ..home import home, write_atomically
 from ..specs import ResNetSpec
 
 MOST_KEPT = 200
-KIND = 2  # of what is kept: another number forgets what was measured in another way
+KIND = 3  # of what is kept: another number forgets what was measured in another way
 
 
-def remembered(spec: ResNetSpec, batch_size: int, resize: int | None, measure: Callable[[], Compute]) -> Compute:
+def remembered(
+    spec: ResNetSpec, batch_size: int, resize: int | None, in_parts: bool, measure: Callable[[], Compute]
+) -> Compute:
     """What `measure` chose for this network, now or before, on this processor with this torch.
 
     It is kept only if nobody else used the processor: what a neighbour's work made of it must not decide for good.
     """
     path = home() / "measured.json"
-    asked = (KIND, device_label(), cpu_count(), torch.__version__, spec, batch_size, resize)
+    asked = (KIND, device_label(), cpu_count(), torch.__version__, spec, batch_size, resize, in_parts)
     key, kept = hashlib.sha256(repr(asked).encode()).hexdigest()[:20], _read(path)
     try:
         return Compute(**kept[key])

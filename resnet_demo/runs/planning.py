@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..budget import fitted
+from ..budget import FITTED, fitted
 from ..checkpoint import Checkpoint
+from ..cores import parts_for
 from ..device import Compute, best_device, choose_compute
 from ..distributed import World
 from ..fitting import misfit
@@ -35,14 +36,17 @@ def make_plan(config: RunConfig, data: Dataset, world: World = World()) -> Plan:
     else:
         compute = _compute(config, spec, recipe, world)
         recipe, why = fitted(recipe, config.length, len(data.train), compute)
-        compute = replace(compute, reason="; ".join(filter(None, (compute.reason, why))))
+        parts = min(compute.parts, parts_for(recipe.batch_size, compute.threads))
+        compute = replace(compute, parts=parts, reason="; ".join(filter(None, (compute.reason, why))))
     return Plan(spec, recipe, config.length, config.seed, data.name, compute)
 
 
 def _compute(config: RunConfig, spec: ResNetSpec, recipe: Recipe, world: World) -> Compute:
     asked: dict[str, Any] = {"spec": spec, "batch_size": recipe.batch_size, "resize": recipe.resize}
     if config.length.is_timed:
-        compute = remembered(**asked, measure=lambda: fastest_compute(**asked))
+        # Over which pictures batch norm normalises is part of a published recipe.
+        in_parts = world.size == 1 and recipe.name in FITTED
+        compute = remembered(**asked, in_parts=in_parts, measure=lambda: fastest_compute(**asked, in_parts=in_parts))
     else:
         compute = choose_compute(spec, resize=recipe.resize)
     if world.size > 1:
