@@ -1,16 +1,16 @@
 """Each core with its own part of every batch: how a network trains fastest on a processor.
 
 Usually all cores share every kernel, and at each of a step's several hundred they wait for the slowest. Here each has a
-thread, its part of the batch and its own running statistics; parameters are shared, and the cores meet once a step,
-where their gradients are added. Batch norm normalises over a part, as it does on several GPUs (He et al. 2015 trained
-on two, section 4.2).
+thread and its part of the batch; parameters are shared, and the cores meet once a step, where their gradients are added
+and batch norm's running statistics averaged. Batch norm normalises over a part, as it does on several GPUs (He et al.
+2015 trained on two, section 4.2).
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 
@@ -44,7 +44,7 @@ class Cores:
         self.network = network
         self.twins: list[nn.Module] = []
         if compute.parts > 1 or compute.is_blocked:
-            self.twins = [_twin(network, compute, is_first=index == 0) for index in range(compute.parts)]
+            self.twins = [_twin(network, compute) for _ in range(compute.parts)]
             each = max(1, compute.threads // compute.parts)
             self.pool = ThreadPoolExecutor(compute.parts, initializer=lambda: torch.set_num_threads(each))
 
@@ -69,9 +69,12 @@ class Cores:
             (loss * share).backward()
             return measured * share
 
+        for twin in twins:
+            _copy_statistics(self.network, twin)
         parts = images.tensor_split(len(twins)), labels.tensor_split(len(twins))
         shares = list(self.pool.map(work, twins, *parts))
         _add_up(self.network, twins)
+        _average_statistics(twins, self.network)
         return torch.stack(shares).sum(0)
 
 
@@ -84,16 +87,20 @@ def _add_up(network: nn.Module, twins: list[nn.Module]) -> None:
             one.grad = None
 
 
-def _twin(network: nn.Module, compute: Compute, *, is_first: bool) -> nn.Module:
-    """A copy with gradients of its own whose parameters are the network's; the first's statistics are, too."""
+def _copy_statistics(network: nn.Module, twin: nn.Module) -> None:
+    for its, mine in zip(network.buffers(), twin.buffers()):
+        mine.copy_(its)
+
+
+def _average_statistics(twins: list[nn.Module], network: nn.Module) -> None:
+    """Batch norm's running statistics after the step: the mean of what each part made of them."""
+    for its, *of_twins in zip(network.buffers(), *(twin.buffers() for twin in twins)):
+        its.copy_(torch.stack(of_twins).mean(0) if its.is_floating_point() else of_twins[0])
+
+
+def _twin(network: nn.Module, compute: Compute) -> nn.Module:
+    """A copy with gradients and statistics of its own whose parameters are the network's."""
     twin = copy.deepcopy(network)
-    _lean(twin.parameters(), network.parameters())
-    if is_first:
-        _lean(twin.buffers(), network.buffers())
+    for mine, its in zip(twin.parameters(), network.parameters()):
+        mine.data = its.data
     return onednn.settle(twin) if compute.is_blocked else twin
-
-
-def _lean(mine: Iterable[Tensor], its: Iterable[Tensor]) -> None:
-    """Makes tensors use others' memory."""
-    for one, other in zip(mine, its):
-        one.data = other.data

@@ -2,7 +2,8 @@
 
 All in float32, as torch holds it: gradients as large as the weights, one momentum for each weight, and for backward
 what each layer saves. In bf16 the activations take about half. A test holds them to what a process takes whose malloc
-gives memory back at once; glibc's own settings were seen to take up to 41 % more.
+gives memory back at once; glibc's own settings were seen to take up to 41 % more. Where a batch is computed in parts,
+each part has gradients of its own.
 """
 
 from __future__ import annotations

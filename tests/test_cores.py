@@ -45,7 +45,7 @@ def learn(network: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, T
 
 
 def one_after_the_other(network: ResNet, sizes: list[int]) -> tuple[float, ResNet]:
-    """The batch's mean loss, and a copy of the network with the gradients and what the first part's pictures left."""
+    """The batch's mean loss, and a copy of the network with its gradients and the means of the running statistics."""
     images, labels = batch(sum(sizes))
     copies = [copy.deepcopy(network) for _ in sizes]
     total = torch.zeros(())
@@ -55,6 +55,8 @@ def one_after_the_other(network: ResNet, sizes: list[int]) -> tuple[float, ResNe
         total += loss.detach()
     for first, *others in zip(*(part.parameters() for part in copies)):
         first.grad = sum((other.grad for other in others), first.grad)
+    for first, *others in zip(*(part.buffers() for part in copies)):
+        first.copy_(sum(others, first) / len(copies))
     return total.item(), copies[0]
 
 

@@ -18,6 +18,8 @@ LAYERS = (
     {
         "resnet",
         "device",
+        "cores",
+        "onednn",
         "distributed",
         "preprocess",
         "augment",

@@ -106,6 +106,7 @@ def settings(config: RunConfig) -> dict[str, Any]:
         **table,
         "device": compute.get("device"),
         "precision": compute.get("precision"),
+        "parts": compute.get("parts", 1) if compute else None,
         "gpus": config.gpus,
         "parent": config.parent,
     }

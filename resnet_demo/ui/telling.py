@@ -118,6 +118,8 @@ def facts_words(run: Run, status: Status) -> str:
     parts += [str(compute.get("precision", ""))]
     if compute.get("device") == "cpu":
         parts.append(say("train.threads", n=compute.get("threads", 1)))
+    if compute.get("parts", 1) > 1:
+        parts.append(say("train.fact_parts", n=compute["parts"]))
     if bytes_taken:
         parts.append(say("train.memory", mb=bytes_taken / MEGABYTE))
     if status.gpu_memory:
