@@ -15,7 +15,6 @@ FITTED = ("budget", "speedrun")  # the lab's own: a notebook's or the paper's re
 SMALLEST_BATCH = 32
 FEW_STEPS = 300  # fewer updates than these: half the batch
 VARIED_FROM_EPOCHS = 8.0  # passes over the training set from which crops help; after five they still cost a point
-TRIAL_SHARE = 0.85  # of a trial's speed that a run reaches: batches, optimizer and validation take the rest
 
 
 def is_open(recipe: Recipe, length: Length) -> bool:
@@ -30,7 +29,8 @@ def fitted(recipe: Recipe, length: Length, images: int, compute: Compute) -> tup
     """The recipe for training on `images` pictures for this time at the speed measured, and why in a few words."""
     if not is_open(recipe, length) or not compute.images_per_second or not length.seconds:
         return recipe, ""
-    seen = TRIAL_SHARE * compute.images_per_second * length.seconds
+    # A trial's few pictures take about as much longer as batches, updates and validation take in a run.
+    seen = compute.images_per_second * length.seconds
     batch_size = recipe.batch_size
     while batch_size > SMALLEST_BATCH and seen / batch_size < FEW_STEPS:
         batch_size //= 2
