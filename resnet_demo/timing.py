@@ -63,8 +63,6 @@ def fastest_compute(spec: ResNetSpec, batch_size: int, *, resize: int | None = N
     if len(speeds) > 1:
         slowest = min(speeds, key=speeds.__getitem__)
         reason += f", measured {speeds[best] / speeds[slowest]:.1f} times as fast as {slowest}"
-    if ways[best].parts > 1:
-        reason += f"; each batch in {ways[best].parts} parts side by side"
     return replace(ways[best], reason=reason, images_per_second=speeds[best])
 
 

@@ -37,7 +37,8 @@ def make_plan(config: RunConfig, data: Dataset, world: World = World()) -> Plan:
         compute = _compute(config, spec, recipe, world)
         recipe, why = fitted(recipe, config.length, len(data.train), compute)
         parts = min(compute.parts, parts_for(recipe.batch_size, compute.threads))
-        compute = replace(compute, parts=parts, reason="; ".join(filter(None, (compute.reason, why))))
+        how = f"each batch in {parts} parts side by side" if parts > 1 else ""
+        compute = replace(compute, parts=parts, reason="; ".join(filter(None, (compute.reason, how, why))))
     return Plan(spec, recipe, config.length, config.seed, data.name, compute)
 
 
