@@ -16,6 +16,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor, nn
+from torch.amp import GradScaler
 
 from . import onednn
 from .device import Compute, threads
@@ -24,11 +25,6 @@ SMALLEST_PART = 16  # pictures; over fewer, batch norm's means say little
 MOST_PARTS = 4
 
 Learn = Callable[[nn.Module, Tensor, Tensor], tuple[Tensor, Tensor]]
-Scale = Callable[[Tensor], Tensor]
-
-
-def _same(loss: Tensor) -> Tensor:
-    return loss
 
 
 def parts_for(batch_size: int, threads: int) -> int:
@@ -52,14 +48,14 @@ class Cores:
         """For what is done around the parts: on one thread, since others of its team would spin beside them."""
         return threads(1) if self.twins else contextlib.nullcontext()
 
-    def backward(self, learn: Learn, images: Tensor, labels: Tensor, scale: Scale = _same) -> Tensor:
+    def backward(self, learn: Learn, images: Tensor, labels: Tensor, scaler: GradScaler | None = None) -> Tensor:
         """Sets the network's gradients to those of `learn`'s mean loss; returns what else it measured.
 
         `learn(network, images, labels)` gives the mean loss of its pictures, and means of whatever is to be known.
         """
         if not self.twins:
             loss, measured = learn(self.network, images, labels)
-            scale(loss).backward()
+            (loss if scaler is None else scaler.scale(loss)).backward()
             return measured
         twins = self.twins[: max(1, len(images) // 2)]  # batch norm cannot learn from one picture
 

@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from .resnet import Add
 
-AT_HOME = (nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Identity)  # take either kind of tensor
+AT_HOME = (
+    nn.BatchNorm2d,
+    nn.ReLU,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.Identity,
+)  # take either kind of tensor: no way out and back
 
 
 def is_available() -> bool:
@@ -25,7 +31,7 @@ def is_available() -> bool:
 def settle(network: nn.Module) -> nn.Module:
     """Makes `network` compute in oneDNN's layout from its first convolution on, in place.
 
-    Convolutions and additions take a tensor over; what has no such kernel, as pools and the head, gets ordinary ones.
+    Convolutions and additions take a tensor over; what has no such kernel, as the head, gets ordinary ones.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

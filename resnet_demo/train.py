@@ -83,11 +83,10 @@ def update(state: TrainState, share: float) -> tuple[Tensor, float, float]:
         images, labels = next_batch(state)
         lr = set_lr(state, share)
         state.optimizer.zero_grad(set_to_none=True)
+        measured = state.cores.backward(partial(_learn, state), images, labels, state.scaler)
         if state.scaler is None:
-            measured = state.cores.backward(partial(_learn, state), images, labels)
             state.optimizer.step()
         else:
-            measured = state.cores.backward(partial(_learn, state), images, labels, state.scaler.scale)
             state.scaler.step(state.optimizer)
             state.scaler.update()
     state.step += 1
