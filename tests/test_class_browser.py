@@ -182,8 +182,11 @@ def test_a_run_is_taken_along(visitor, finished, expect):
 
 def test_a_recorded_run_is_taken_along_and_done_again(visitor, expect):
     page = visitor.open()
+    # Before the page has the run that is in training, if there is one, a recorded one is shown.
+    page.wait_for_function(f"!{HELD}.run || {HELD}.run === document.querySelector('#run-view .watch').dataset.run")
     page.locator("#run-table [data-run='recorded:resnet20-fashion-mnist'] button").click()
-    expect(view(page)).to_have_attribute("data-state", "recorded")
+    page.wait_for_function(f"{HELD}.checkpoint === 'resnet20-fashion-mnist'")
+    expect(view(page)).to_have_attribute("data-run", "recorded:resnet20-fashion-mnist")
     page.locator("#run-view .along summary").click()
     expect(page.locator("#run-view .along pre").first).to_contain_text("train --model resnet20")
     with page.expect_download() as download:

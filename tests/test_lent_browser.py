@@ -54,10 +54,16 @@ def guest(chromium, space):
     assert not guest.problems, "\n".join(guest.problems)
 
 
-def test_a_run_is_lent_a_gpu_and_when_the_time_is_gone_trains_on_the_cpu(guest, space):
+def test_a_run_is_lent_a_gpu_and_when_the_time_is_gone_trains_on_the_cpu(guest, space, expect):
     page = guest.open("?model=resnet9-slim&data=fashion-mnist-small&steps=20")
     start = page.locator("#train-start")
-    page.wait_for_function("document.querySelector('#train-start').innerText.includes('up to 110 s of your 2 minutes')")
+    expect(start).to_have_text("Start: up to 110 s of your 2 minutes a day")
+    page.locator("#train-length").get_by_label("30 s", exact=True).check()
+    expect(start).to_have_text("Start: up to 40 s of your 2 minutes a day")
+    page.locator("#train-length").get_by_label("steps", exact=True).check()
+    expect(start).to_have_text("Start: up to 110 s of your 2 minutes a day")
+    expect(page.locator("#train-amount input")).to_have_value("500")
+    page.locator("#train-amount input").fill("20")
     page.wait_for_function("document.querySelector('#train-model input').value.includes('9-slim')")
     assert "a whole school may share them" in page.locator("#train-line").inner_text()
     assert "gone when it sleeps" in page.locator("#run-table").inner_text()
@@ -70,7 +76,7 @@ def test_a_run_is_lent_a_gpu_and_when_the_time_is_gone_trains_on_the_cpu(guest, 
     start.click()
     page.get_by_text("is used up").first.wait_for()
     page.get_by_role("button", name="Train on the CPU instead").click()
-    page.wait_for_function("document.querySelector('#train-start').innerText.includes('costs nothing')")
+    expect(start).to_have_text("Start on the CPU: costs nothing")
     start.click()
     third = wait_until(lambda: next((run for run in runs.runs() if run.config.gpus == 0), None))
     wait_until(lambda: third.status().state == "finished")

@@ -25,10 +25,9 @@ def lab(tmp_path):
     return make_lab(tmp_path, is_lent=True, is_public=True)
 
 
-def test_start_says_what_a_run_costs_and_the_cpu_that_it_costs_nothing(lab, tmp_path):
+def test_start_says_what_a_run_costs(lab, tmp_path):
     assert start_words(lab, "20") == "Start: up to 30 s of your 2 minutes a day"
-    assert "up to 110 s" in start_words(lab, "epochs", 2) and "up to 110 s" in start_words(lab, "epochs", None)
-    assert start_words(lab, "20", gpus=0) == "Start on the CPU: costs nothing"
+    assert "up to 110 s" in start_words(lab, "epochs")
     assert start_words(make_lab(tmp_path / "here"), "20") == "Start training"
     assert "shared" not in line_words(lab) and "whole school may share" in line_words(lab)
 

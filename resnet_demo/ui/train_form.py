@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import json
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import gradio as gr
 
 from ..datasets import DATASETS
-from ..errors import LabError
 from ..recipes import AUGMENTATIONS, RECIPES, Length, find_recipe
+from ..runs.classroom import LONGEST_GPU_SECONDS, OVERHEAD_SECONDS
 from ..runs.estimates import gpu_seconds_of
 from ..specs import MODELS
 from .asking import QUIET, SPOKEN
 from .failures import guarded, notice
-from .forms import LENGTHS, LENT_SECONDS, SECONDS, TrainForm, limit_of, within
+from .forms import LENGTHS, LENT_SECONDS, SECONDS, TrainForm, within
 from .hand import Hand
 from .links import form_like, form_of
 from .page import Lab, Page
@@ -105,17 +105,20 @@ def length_choices(lab: Lab, extra: str = "", is_teacher: bool = False) -> list[
     return named + [(say(f"train.length_{key}"), key) for key in LENGTHS if key not in SECONDS]
 
 
-def start_words(lab: Lab, length: str, amount: float | None = None, gpus: float | None = 1) -> str:
-    """What the button says: where a GPU is lent also what the run costs of it."""
+def start_words(lab: Lab, length: str) -> str:
+    """What the button says at first: where a GPU is lent also what the run costs of it."""
     if not lab.classroom.is_lent:
         return say("train.start")
-    if not gpus:
-        return say("train.start_free")
-    try:
-        limit = limit_of(length, amount)
-    except LabError:
-        limit = {}
-    return say("train.start_lent", seconds=gpu_seconds_of(Length(limit.get("seconds"), limit.get("epochs"))))
+    return say("train.start_lent", seconds=gpu_seconds_of(Length(seconds=int(length) if length.isdigit() else None)))
+
+
+def cost_script() -> str:
+    """`start_words` for the browser, where a GPU is lent: answers of a server may overtake each other."""
+    lent, free = (json.dumps(say(f"train.start_{kind}")) for kind in ("lent", "free"))
+    return f"""(length, gpus) => {{
+  const asked = /^[0-9]+$/.test(length) ? +length : {LONGEST_GPU_SECONDS:g};
+  return gpus ? {lent}.replace("{{seconds}}", Math.round(asked + {OVERHEAD_SECONDS:g})) : {free};
+}}"""
 
 
 def longest_words(lab: Lab) -> str:
@@ -193,9 +196,9 @@ def wire_form(page: Page, parts: FormParts) -> None:
     page.wish.change(guarded(fill), page.wish, parts.filled, **QUIET)
     page.who.change(guarded(lengths), page.who, form["length"], **QUIET)
     if page.lab.classroom.is_lent:
-        costs = [form[name] for name in ("length", "amount", "gpus")]
+        costs = [form["length"], form["gpus"]]
         for control in costs:
-            control.change(guarded(functools.partial(start_words, page.lab)), costs, parts.start, **QUIET)
+            control.change(None, costs, parts.start, js=cost_script(), **QUIET)
     ordered = [form[name] for name in ("model", "dataset", *FILLED)]
     parts.link.click(guarded(_say_copied), ordered, None, js=COPY_SETTINGS, **SPOKEN)
 

@@ -127,8 +127,10 @@ def _wire_runs(page: Page, parts: FormParts, view: gr.HTML, table: RunTable, run
 
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)
     runs.tick(guarded(Acts(lab).tick), page.hand, page.hand, **QUIET)
-    for changed in (page.hand.change, page.who.change, view.turn):
-        changed(guarded(turn), [page.hand, page.who], [parts.line, runs], **QUIET)
+    # Whatever turned while an answer was under way is asked for after it, so that the last answer is of the last state.
+    asked = [page.hand, page.who], [parts.line, runs]
+    gr.on((page.hand.change, page.who.change), guarded(turn), *asked, trigger_mode="always_last", **QUIET)
+    view.turn(guarded(turn), *asked, trigger_mode="always_last", **QUIET)
 
 
 def _choose(page: Page, hand: str, run_id: str) -> str:

@@ -144,7 +144,7 @@ function update(view) {
   say(title, view.title); say(status, view.status); say(facts, view.facts);
   say(sentence, view.ending); say(summary, view.summary); say(logText, view.log);
   say(classify, view.state === "recorded" ? words.classify_shipped : words.classify);
-  root.dataset.state = view.state;
+  root.dataset.state = view.state; root.dataset.run = view.run;
   show(facts, view.facts); show(classify, view.can_classify); show(ending, view.ending); show(log, view.log);
   show(bar, view.share !== null);
   filled.style.width = `${100 * (view.share ?? 0)}%`;
