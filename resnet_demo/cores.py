@@ -12,7 +12,8 @@ import contextlib
 import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +39,12 @@ class Cores:
 
     def __init__(self, network: nn.Module, compute: Compute) -> None:
         self.network = network
-        self.twins: list[nn.Module] = []
+        self.twins: list[Twin] = []
         if compute.parts > 1 or compute.is_blocked:
-            self.twins = [_twin(network, compute) for _ in range(compute.parts)]
+            self.twins = [Twin.of(network, compute) for _ in range(compute.parts)]
             each = max(1, compute.threads // compute.parts)
             self.pool = ThreadPoolExecutor(compute.parts, initializer=lambda: torch.set_num_threads(each))
+            self.parameters, self.buffers = list(network.parameters()), list(network.buffers())
 
     def between(self) -> contextlib.AbstractContextManager[None]:
         """For what is done around the parts: on one thread, since others of its team would spin beside them."""
@@ -59,44 +61,56 @@ class Cores:
             return measured
         twins = self.twins[: max(1, len(images) // 2)]  # batch norm cannot learn from one picture
 
-        def work(twin: nn.Module, images_: Tensor, labels_: Tensor) -> Tensor:
-            loss, measured = learn(twin, images_, labels_)
+        def work(twin: Twin, images_: Tensor, labels_: Tensor) -> Tensor:
+            loss, measured = learn(twin.network, images_, labels_)
             share = len(images_) / len(images)
             (loss * share).backward()
             return measured * share
 
         for twin in twins:
-            _copy_statistics(self.network, twin)
+            torch._foreach_copy_(twin.buffers, self.buffers)
         parts = images.tensor_split(len(twins)), labels.tensor_split(len(twins))
         shares = list(self.pool.map(work, twins, *parts))
-        _add_up(self.network, twins)
-        _average_statistics(twins, self.network)
+        for parameter, gradient in zip(self.parameters, _sums([twin.take_gradients() for twin in twins])):
+            parameter.grad = gradient
+        torch._foreach_copy_(self.buffers, _means([twin.buffers for twin in twins]))
         return torch.stack(shares).sum(0)
 
 
-def _add_up(network: nn.Module, twins: list[nn.Module]) -> None:
-    """The network's gradients are the sum of the twins', which are left without."""
-    for parameter, *its_twins in zip(network.parameters(), *(twin.parameters() for twin in twins)):
-        gradients = [one.grad for one in its_twins if one.grad is not None]
-        parameter.grad = reduce(Tensor.add_, gradients)
-        for one in its_twins:
-            one.grad = None
+@dataclass(frozen=True)
+class Twin:
+    """A copy of the network for one part, with gradients and statistics of its own; parameters are the network's."""
+
+    network: nn.Module
+    parameters: list[nn.Parameter]
+    buffers: list[Tensor]
+
+    @classmethod
+    def of(cls, network: nn.Module, compute: Compute) -> Twin:
+        twin = copy.deepcopy(network)
+        for mine, its in zip(twin.parameters(), network.parameters()):
+            mine.data = its.data
+        twin = onednn.settle(twin) if compute.is_blocked else twin
+        return cls(twin, list(twin.parameters()), list(twin.buffers()))
+
+    def take_gradients(self) -> list[Tensor]:
+        """Those of the last batch, of which the copy keeps none."""
+        gradients = [cast(Tensor, parameter.grad) for parameter in self.parameters]
+        for parameter in self.parameters:
+            parameter.grad = None
+        return gradients
 
 
-def _copy_statistics(network: nn.Module, twin: nn.Module) -> None:
-    for its, mine in zip(network.buffers(), twin.buffers()):
-        mine.copy_(its)
+def _sums(lists: list[list[Tensor]]) -> list[Tensor]:
+    """The first list, to whose tensors those of the others are added."""
+    first, *others = lists
+    for other in others:
+        torch._foreach_add_(first, other)
+    return first
 
 
-def _average_statistics(twins: list[nn.Module], network: nn.Module) -> None:
-    """Batch norm's running statistics after the step: the mean of what each part made of them."""
-    for its, *of_twins in zip(network.buffers(), *(twin.buffers() for twin in twins)):
-        its.copy_(torch.stack(of_twins).mean(0) if its.is_floating_point() else of_twins[0])
-
-
-def _twin(network: nn.Module, compute: Compute) -> nn.Module:
-    """A copy with gradients and statistics of its own whose parameters are the network's."""
-    twin = copy.deepcopy(network)
-    for mine, its in zip(twin.parameters(), network.parameters()):
-        mine.data = its.data
-    return onednn.settle(twin) if compute.is_blocked else twin
+def _means(lists: list[list[Tensor]]) -> list[Tensor]:
+    """The first list with the means of all; whole numbers, the same in each, stay what they are."""
+    numbers = _sums([[each for each in tensors if each.is_floating_point()] for tensors in lists])
+    torch._foreach_div_(numbers, len(lists))
+    return lists[0]

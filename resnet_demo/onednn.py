@@ -7,21 +7,17 @@ channels. Where a tensor stays in the layout that oneDNN keeps for itself, all f
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .resnet import Add
+from .resnet import Add, Block, ZeroPad
 
-AT_HOME = (
-    nn.BatchNorm2d,
-    nn.ReLU,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    nn.Identity,
-)  # take either kind of tensor: no way out and back
+# What takes either kind of tensor: no way out and back.
+AT_HOME = (nn.BatchNorm2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.Identity, Add)
 
 
 def is_available() -> bool:
@@ -36,8 +32,10 @@ def settle(network: nn.Module) -> nn.Module:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             module.forward = partial(_convolve, module)  # type: ignore[method-assign]
-        elif isinstance(module, Add):
-            module.register_forward_pre_hook(_take_over)
+        elif isinstance(module, ZeroPad):
+            module.forward = partial(_widen, module, module.forward)  # type: ignore[method-assign]
+        elif isinstance(module, Block) and module.add is not None:
+            module.add.forward = _add if module.relu_before_add else _add_to  # type: ignore[method-assign]
         elif not isinstance(module, AT_HOME) and not any(module.children()):
             module.register_forward_pre_hook(_give_back)
     return network
@@ -50,6 +48,15 @@ def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return torch.mkldnn_convolution(x, conv.weight.to(x.dtype), bias, padding, conv.stride, conv.dilation, conv.groups)
 
 
+def _widen(pad: ZeroPad, ordinary: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The same as a convolution by ones and zeros, exact in any precision, which needs no way out of the layout."""
+    x, channels = _blocked(x), x.shape[1]
+    if channels % 16:  # what a block of the layout holds
+        return ordinary(x.to_dense())
+    keep = torch.eye(channels + pad.new_channels, channels, dtype=x.dtype)[..., None, None]
+    return torch.mkldnn_convolution(x, keep, None, (0, 0), (pad.stride, pad.stride), (1, 1), 1)
+
+
 def _blocked(x: Tensor) -> Tensor:
     if x.is_mkldnn:
         return x
@@ -58,8 +65,13 @@ def _blocked(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last).to_mkldnn()
 
 
-def _take_over(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_blocked(x) for x in inputs)
+def _add(branch: Tensor, shortcut: Tensor) -> Tensor:
+    return _blocked(branch) + _blocked(shortcut)
+
+
+def _add_to(branch: Tensor, shortcut: Tensor) -> Tensor:
+    """In place: neither convolution nor batch norm needs its output once more to learn, as ReLU does."""
+    return _blocked(branch).add_(_blocked(shortcut))
 
 
 def _give_back(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
