@@ -12,8 +12,6 @@ import contextlib
 import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -39,78 +37,64 @@ class Cores:
 
     def __init__(self, network: nn.Module, compute: Compute) -> None:
         self.network = network
-        self.twins: list[Twin] = []
+        self.copies: list[nn.Module] = []
         if compute.parts > 1 or compute.is_blocked:
-            self.twins = [Twin.of(network, compute) for _ in range(compute.parts)]
+            self.copies = [_copy(network, compute, index == 0) for index in range(compute.parts)]
+            self.parameters = [list(one.parameters()) for one in self.copies]
+            self.buffers = [list(one.buffers()) for one in self.copies]
             each = max(1, compute.threads // compute.parts)
             self.pool = ThreadPoolExecutor(compute.parts, initializer=lambda: torch.set_num_threads(each))
-            self.parameters, self.buffers = list(network.parameters()), list(network.buffers())
 
     def between(self) -> contextlib.AbstractContextManager[None]:
         """For what is done around the parts: on one thread, since others of its team would spin beside them."""
-        return threads(1) if self.twins else contextlib.nullcontext()
+        return threads(1) if self.copies else contextlib.nullcontext()
 
     def backward(self, learn: Learn, images: Tensor, labels: Tensor, scaler: GradScaler | None = None) -> Tensor:
-        """Sets the network's gradients to those of `learn`'s mean loss; returns what else it measured.
+        """Adds the gradients of `learn`'s mean loss to the network's; returns what else it measured.
 
         `learn(network, images, labels)` gives the mean loss of its pictures, and means of whatever is to be known.
         """
-        if not self.twins:
+        if not self.copies:
             loss, measured = learn(self.network, images, labels)
             (loss if scaler is None else scaler.scale(loss)).backward()
             return measured
-        twins = self.twins[: max(1, len(images) // 2)]  # batch norm cannot learn from one picture
+        parts = max(1, min(len(self.copies), len(images) // 2))  # batch norm cannot learn from one picture
 
-        def work(twin: Twin, images_: Tensor, labels_: Tensor) -> Tensor:
-            loss, measured = learn(twin.network, images_, labels_)
+        def work(part: nn.Module, images_: Tensor, labels_: Tensor) -> Tensor:
+            loss, measured = learn(part, images_, labels_)
             share = len(images_) / len(images)
             (loss * share).backward()
             return measured * share
 
-        for twin in twins:
-            torch._foreach_copy_(twin.buffers, self.buffers)
-        parts = images.tensor_split(len(twins)), labels.tensor_split(len(twins))
-        shares = list(self.pool.map(work, twins, *parts))
-        for parameter, gradient in zip(self.parameters, _sums([twin.take_gradients() for twin in twins])):
-            parameter.grad = gradient
-        torch._foreach_copy_(self.buffers, _means([twin.buffers for twin in twins]))
+        for buffers in self.buffers[1:parts]:
+            torch._foreach_copy_(buffers, self.buffers[0])
+        shares = list(self.pool.map(work, self.copies, images.tensor_split(parts), labels.tensor_split(parts)))
+        self._add_up(parts)
         return torch.stack(shares).sum(0)
 
-
-@dataclass(frozen=True)
-class Twin:
-    """A copy of the network for one part, with gradients and statistics of its own; parameters are the network's."""
-
-    network: nn.Module
-    parameters: list[nn.Parameter]
-    buffers: list[Tensor]
-
-    @classmethod
-    def of(cls, network: nn.Module, compute: Compute) -> Twin:
-        twin = copy.deepcopy(network)
-        for mine, its in zip(twin.parameters(), network.parameters()):
-            mine.data = its.data
-        twin = onednn.settle(twin) if compute.is_blocked else twin
-        return cls(twin, list(twin.parameters()), list(twin.buffers()))
-
-    def take_gradients(self) -> list[Tensor]:
-        """Those of the last batch, of which the copy keeps none."""
-        gradients = [cast(Tensor, parameter.grad) for parameter in self.parameters]
-        for parameter in self.parameters:
-            parameter.grad = None
-        return gradients
+    def _add_up(self, parts: int) -> None:
+        """Brings to the network, with which the first copy shares all that it has, what the others found out."""
+        statistics = _numbers(self.buffers[0])
+        for parameters, buffers in zip(self.parameters[1:parts], self.buffers[1:parts]):
+            torch._foreach_add_(_gradients(self.parameters[0]), _gradients(parameters))
+            torch._foreach_add_(statistics, _numbers(buffers))
+            for parameter in parameters:
+                parameter.grad = None
+        torch._foreach_div_(statistics, parts)
 
 
-def _sums(lists: list[list[Tensor]]) -> list[Tensor]:
-    """The first list, to whose tensors those of the others are added."""
-    first, *others = lists
-    for other in others:
-        torch._foreach_add_(first, other)
-    return first
+def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
-def _means(lists: list[list[Tensor]]) -> list[Tensor]:
-    """The first list with the means of all; whole numbers, the same in each, stay what they are."""
-    numbers = _sums([[each for each in tensors if each.is_floating_point()] for tensors in lists])
-    torch._foreach_div_(numbers, len(lists))
-    return lists[0]
+def _numbers(buffers: list[Tensor]) -> list[Tensor]:
+    return [buffer for buffer in buffers if buffer.is_floating_point()]
+
+
+def _copy(network: nn.Module, compute: Compute, is_first: bool) -> nn.Module:
+    """A copy whose parameters are the network's; gradients and statistics are its own, but for the first."""
+    shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())} if is_first else {}
+    copied = copy.deepcopy(network, shared)
+    for mine, its in zip(copied.parameters(), network.parameters()):
+        mine.data = its.data
+    return onednn.settle(copied) if compute.is_blocked else copied
