@@ -1,16 +1,20 @@
-"""Training speed against the loop that everybody writes first, both on the same pictures, by turns in one process.
+"""Training speed against the loop that everybody writes first, both on the same pictures, by turns.
 
     python -m benchmarks.throughput [--models resnet20,resnet56,resnet9,resnet18-cifar] [--turns 5]
 
 The plain loop: float32, NCHW, a DataLoader with two workers, torchvision's per-image transforms (random crop, flip, to
 tensor, normalise), SGD with momentum. Ours: the lab's own trainer with events, the same augmentation, model and batch.
-Pictures are 3x32x32; what they show does not matter for speed.
+Pictures are 3x32x32; what they show does not matter for speed. Each side has a process of its own, as how threads wait
+and what becomes of freed memory are a process's settings: the plain loop's are those of Python, ours those of the lab.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -26,6 +30,7 @@ from resnet_demo.imagesets import Dataset as Pictures
 from resnet_demo.imagesets import ImageSet
 from resnet_demo.resnet import build
 from resnet_demo.specs import find_model
+from resnet_demo.system import prepare_to_train
 from resnet_demo.train import train
 
 MODELS = {"resnet20": 16, "resnet56": 8, "resnet9": 8, "resnet18-cifar": 2}  # batches a turn
@@ -50,33 +55,35 @@ class PerImage(Dataset):
         return self.transform(self.images[index]), int(self.labels[index])
 
 
-def plain_loop(name: str, data: ImageSet, batches: int) -> Callable[[], float]:
-    """-> a turn of `batches`, which gives pictures a second"""
+def plain_loop(name: str, data: ImageSet) -> Iterator[float]:
+    """Each item is one step of the loop."""
     model = build(find_model(name), seed=0).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     loader = DataLoader(PerImage(data), BATCH, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True)
-
-    def forever() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        while True:
-            yield from loader
-
-    source = forever()
-
-    def turn() -> float:
-        start = time.perf_counter()
-        for _ in range(batches):
-            images, labels = next(source)
+    while True:
+        for images, labels in loader:
             loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            loss.item()
+            yield loss.item()
+
+
+def plain_turn(name: str, data: Pictures, batches: int) -> Callable[[], float]:
+    """-> a turn of `batches`, which gives pictures a second"""
+    steps = plain_loop(name, data.train)
+
+    def turn() -> float:
+        next(steps)
+        start = time.perf_counter()
+        for _ in range(batches):
+            next(steps)
         return batches * BATCH / (time.perf_counter() - start)
 
     return turn
 
 
-def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
+def lab_turn(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     """-> a turn of `batches`, which gives pictures a second, validations left out"""
     events = train(training(name, data))
 
@@ -92,15 +99,53 @@ def lab_loop(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     return turn
 
 
+SIDES = {"plain": plain_turn, "lab": lab_turn}
+
+
+class Side:
+    """One side in a process of its own, which waits while the other has its turn."""
+
+    def __init__(self, side: str, name: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.throughput", "--side", side, "--models", name]
+        settings = {"OMP_WAIT_POLICY": "PASSIVE"} if side == "lab" else {}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **settings}
+        )
+
+    def turn(self) -> float:
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+def take_turns(side: str, name: str) -> None:
+    """What such a process does: a turn for every line that it reads."""
+    if side == "lab":
+        prepare_to_train()
+    turn = SIDES[side](name, noise(PICTURES), MODELS.get(name, 4))
+    for _ in sys.stdin:
+        print(turn(), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    data, rows, result = noise(PICTURES), {}, {}
+    if asked.side:
+        take_turns(asked.side, asked.models)
+        return
+    rows, result = {}, {}
     for name in asked.models.split(","):
-        batches = MODELS.get(name, 4)
-        plain, ours = in_turns(plain_loop(name, data.train, batches), lab_loop(name, data, batches), turns=asked.turns)
+        sides = [Side(side, name) for side in SIDES]
+        plain, ours = in_turns(*(side.turn for side in sides), turns=asked.turns)
+        for side in sides:
+            side.end()
         times = ratio(ours, plain)
         rows[name] = f"{statistics.median(plain):.0f} -> {statistics.median(ours):.0f} images/s, {times:.2f} times"
         result[name] = {"plain": round(statistics.median(plain)), "ours": round(statistics.median(ours)),

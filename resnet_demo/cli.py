@@ -187,7 +187,9 @@ def train(args: argparse.Namespace) -> int:
 
     Ctrl+C ends the run after the step in hand and keeps its weights.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: its threads wait without spinning
+    from .system import prepare_to_train
+
+    prepare_to_train()
     from .distributed import join
     from .runs.together import follow, in_step
 

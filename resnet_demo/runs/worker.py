@@ -21,13 +21,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..system import prepare_to_train
+
 NICENESS = 10
 BELOW_NORMAL_PRIORITY_CLASS = 0x4000
 
 
 def main() -> None:
     arguments = _arguments()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded
+    prepare_to_train()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the server's terminal reaches this process too
     lower_priority()
     commands: queue.Queue[dict[str, Any]] = queue.Queue()
