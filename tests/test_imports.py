@@ -14,7 +14,7 @@ PACKAGE = ROOT / "resnet_demo"
 LAYERS = (
     {"errors"},
     {"architecture", "custom"},
-    {"events", "specs", "recipes", "home"},
+    {"events", "specs", "recipes", "home", "system"},
     {
         "resnet",
         "device",

@@ -1,0 +1,53 @@
+"""What a process that trains asks of the system."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet_demo import system
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = """
+import os, resource, sys, threading
+from resnet_demo.system import prepare_to_train
+
+prepare_to_train()
+
+def round():
+    blocks = [b"x" * (8 << 20) for _ in range(6)]  # longer than one of glibc's heaps of 64 MB would hold twice
+
+def rounds():
+    round()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        round()
+    print(os.environ["OMP_WAIT_POLICY"], resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+thread = threading.Thread(target=rounds)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to keep freed memory")
+def test_memory_that_was_freed_is_taken_again_without_the_system():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("OMP_WAIT_POLICY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", ROUNDS], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    policy, faults = done.stdout.split()
+    pages = 10 * 6 * (8 << 20) // os.sysconf("SC_PAGE_SIZE")
+    assert policy == "PASSIVE"
+    assert int(faults) < pages / 100
+
+
+def test_elsewhere_nothing_is_asked(monkeypatch):
+    monkeypatch.setattr(system.sys, "platform", "darwin")
+    assert not system.keep_freed_memory()
