@@ -13,7 +13,7 @@ QUICK = (
     ("shares", "--turns", "5"),
     ("overhead", "--seconds", "6", "--turns", "5"),
     ("throughput", "--turns", "5"),
-    ("layer_tables",),
+    ("layer_tables", "--models", "resnet20", "resnet18", "resnet50", "resnet152"),
     ("first_point", "--times", "3"),
 )
 

@@ -33,7 +33,7 @@ from resnet_demo.specs import find_model
 from resnet_demo.system import prepare_to_train
 from resnet_demo.train import train
 
-MODELS = {"resnet20": 16, "resnet56": 8, "resnet9": 8, "resnet18-cifar": 2}  # batches a turn
+MODELS = {"resnet20": 12, "resnet56": 6, "resnet9": 6, "resnet18-cifar": 2}  # batches a turn
 BATCH, PICTURES = 128, 6000
 
 
