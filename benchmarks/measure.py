@@ -1,4 +1,4 @@
-"""What every measurement shares: turns taken in one process, this machine's ceiling, and how results are told."""
+"""What every measurement shares: turns taken one after the other, this machine's ceiling, and how results are told."""
 
 from __future__ import annotations
 

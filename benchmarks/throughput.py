@@ -30,11 +30,12 @@ from resnet_demo.imagesets import Dataset as Pictures
 from resnet_demo.imagesets import ImageSet
 from resnet_demo.resnet import build
 from resnet_demo.specs import find_model
-from resnet_demo.system import prepare_to_train
+from resnet_demo.state import TrainState
+from resnet_demo.system import SETTINGS, keep_freed_memory
 from resnet_demo.train import train
 
 MODELS = {"resnet20": 12, "resnet56": 6, "resnet9": 6, "resnet18-cifar": 2}  # batches a turn
-BATCH, PICTURES = 128, 6000
+BATCH, PICTURES = 128, 6400  # full batches only, also of the nine tenths that are not for validation
 
 
 class PerImage(Dataset):
@@ -83,9 +84,9 @@ def plain_turn(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     return turn
 
 
-def lab_turn(name: str, data: Pictures, batches: int) -> Callable[[], float]:
+def lab_turn(state: TrainState, batches: int) -> Callable[[], float]:
     """-> a turn of `batches`, which gives pictures a second, validations left out"""
-    events = train(training(name, data))
+    events = train(state)
 
     def turn() -> float:
         speeds: list[float] = []
@@ -99,57 +100,69 @@ def lab_turn(name: str, data: Pictures, batches: int) -> Callable[[], float]:
     return turn
 
 
-SIDES = {"plain": plain_turn, "lab": lab_turn}
+def take_turns(side: str, name: str) -> None:
+    """What one side's process does: it says when it is ready and how it computes, then does a turn for every line."""
+    data, batches, how = noise(PICTURES), MODELS.get(name, 4), "float32"
+    if side == "lab":
+        keep_freed_memory()
+        state = training(name, data)
+        how, turn = state.plan.compute.reason, lab_turn(state, batches)
+    else:
+        turn = plain_turn(name, data, batches)
+    print(how, flush=True)
+    for _ in sys.stdin:
+        print(turn(), flush=True)
 
 
 class Side:
     """One side in a process of its own, which waits while the other has its turn."""
 
     def __init__(self, side: str, name: str) -> None:
+        kept = {key: value for key, value in os.environ.items() if key not in ("OMP_WAIT_POLICY", *SETTINGS)}
+        self.side, chosen = side, {"OMP_WAIT_POLICY": "PASSIVE"} if side == "lab" else {}
         command = [sys.executable, "-m", "benchmarks.throughput", "--side", side, "--models", name]
-        settings = {"OMP_WAIT_POLICY": "PASSIVE"} if side == "lab" else {}
         self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **settings}
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=kept | chosen
         )
 
-    def turn(self) -> float:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+    def __enter__(self) -> Side:
+        self.how = self._hear()
+        return self
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.communicate()
 
+    def turn(self) -> float:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return float(self._hear())
 
-def take_turns(side: str, name: str) -> None:
-    """What such a process does: a turn for every line that it reads."""
-    if side == "lab":
-        prepare_to_train()
-    turn = SIDES[side](name, noise(PICTURES), MODELS.get(name, 4))
-    for _ in sys.stdin:
-        print(turn(), flush=True)
+    def _hear(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the side {self.side} ended with exit code {self.process.wait()}")
+        return line.strip()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=("plain", "lab"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.side:
         take_turns(asked.side, asked.models)
         return
     rows, result = {}, {}
     for name in asked.models.split(","):
-        sides = [Side(side, name) for side in SIDES]
-        plain, ours = in_turns(*(side.turn for side in sides), turns=asked.turns)
-        for side in sides:
-            side.end()
+        with Side("plain", name) as one, Side("lab", name) as other:  # each is ready before the next one starts
+            plain, ours = in_turns(one.turn, other.turn, turns=asked.turns)
         times = ratio(ours, plain)
-        rows[name] = f"{statistics.median(plain):.0f} -> {statistics.median(ours):.0f} images/s, {times:.2f} times"
-        result[name] = {"plain": round(statistics.median(plain)), "ours": round(statistics.median(ours)),
-                        "ratio": round(times, 2)}  # fmt: skip
+        speeds = statistics.median(plain), statistics.median(ours)
+        rows[name] = f"{speeds[0]:.0f} -> {speeds[1]:.0f} images/s, {times:.2f} times"
+        result[name] = {"plain": round(speeds[0]), "ours": round(speeds[1]), "ratio": round(times, 2), "how": other.how}
     told = machine()
     report("Training at 3x32x32", {**rows, "machine": machine_row(told)}, {"benchmark": "throughput", **result, **told})
 

@@ -41,7 +41,7 @@ class Cores:
         if compute.parts > 1 or compute.is_blocked:
             self.copies = [_copy(network, compute, index == 0) for index in range(compute.parts)]
             self.parameters = [list(one.parameters()) for one in self.copies]
-            self.buffers = [list(one.buffers()) for one in self.copies]
+            self.statistics = [_running_statistics(one) for one in self.copies]
             each = max(1, compute.threads // compute.parts)
             self.pool = ThreadPoolExecutor(compute.parts, initializer=lambda: torch.set_num_threads(each))
 
@@ -66,29 +66,35 @@ class Cores:
             (loss * share).backward()
             return measured * share
 
-        for buffers in self.buffers[1:parts]:
-            torch._foreach_copy_(buffers, self.buffers[0])
+        for statistics in filter(None, self.statistics[1:parts]):
+            torch._foreach_copy_(statistics, self.statistics[0])
         shares = list(self.pool.map(work, self.copies, images.tensor_split(parts), labels.tensor_split(parts)))
         self._add_up(parts)
         return torch.stack(shares).sum(0)
 
     def _add_up(self, parts: int) -> None:
-        """Brings to the network, with which the first copy shares all that it has, what the others found out."""
-        statistics = _numbers(self.buffers[0])
-        for parameters, buffers in zip(self.parameters[1:parts], self.buffers[1:parts]):
+        """Adds the other copies' gradients to the network's, and makes running statistics the mean of all.
+
+        The first copy's tensors are the network's own.
+        """
+        for parameters in self.parameters[1:parts]:
             torch._foreach_add_(_gradients(self.parameters[0]), _gradients(parameters))
-            torch._foreach_add_(statistics, _numbers(buffers))
             for parameter in parameters:
                 parameter.grad = None
-        torch._foreach_div_(statistics, parts)
+        means, *others = self.statistics[:parts]
+        if means:
+            for statistics in others:
+                torch._foreach_add_(means, statistics)
+            torch._foreach_div_(means, parts)
 
 
 def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
-def _numbers(buffers: list[Tensor]) -> list[Tensor]:
-    return [buffer for buffer in buffers if buffer.is_floating_point()]
+def _running_statistics(network: nn.Module) -> list[Tensor]:
+    """Batch norm's means and variances, if there is any; the number of batches it saw is the same in every copy."""
+    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
 
 
 def _copy(network: nn.Module, compute: Compute, is_first: bool) -> nn.Module:

@@ -51,7 +51,7 @@ def _convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
 def _widen(pad: ZeroPad, ordinary: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """The same as a convolution by ones and zeros, exact in any precision, which needs no way out of the layout."""
     x, channels = _blocked(x), x.shape[1]
-    if channels % 16:  # what a block of the layout holds
+    if channels % 16:  # not a whole block of the layout; over 8 channels torch 2.15's gradient destroys memory
         return ordinary(x.to_dense())
     keep = torch.eye(channels + pad.new_channels, channels, dtype=x.dtype)[..., None, None]
     return torch.mkldnn_convolution(x, keep, None, (0, 0), (pad.stride, pad.stride), (1, 1), 1)
@@ -70,7 +70,7 @@ def _add(branch: Tensor, shortcut: Tensor) -> Tensor:
 
 
 def _add_to(branch: Tensor, shortcut: Tensor) -> Tensor:
-    """In place: neither convolution nor batch norm needs its output once more to learn, as ReLU does."""
+    """In place: the branch ends in a convolution or batch norm, whose gradients do not need their output."""
     return _blocked(branch).add_(_blocked(shortcut))
 
 

@@ -6,10 +6,12 @@ import ctypes
 import os
 import sys
 
-# glibc's mallopt: the number of each setting, and what it is set to in bytes.
-TRIM_THRESHOLD = (-1, 1 << 30)
-TOP_PAD = (-2, 64 << 20)
-MMAP_THRESHOLD = (-3, 32 << 20)  # its highest
+# glibc's mallopt: the number of each setting and what it is set to in bytes, by the variable that sets it otherwise.
+SETTINGS = {
+    "MALLOC_TRIM_THRESHOLD_": (-1, 1 << 30),
+    "MALLOC_TOP_PAD_": (-2, 64 << 20),  # as much as one of its heaps has, so that a thread's last one is not given back
+    "MALLOC_MMAP_THRESHOLD_": (-3, 32 << 20),  # the highest it takes: larger blocks still come and go
+}
 
 
 def prepare_to_train() -> None:
@@ -19,11 +21,12 @@ def prepare_to_train() -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Whether the C library does so from now on; only glibc can be asked.
+    """Whether the C library does so from now on; only glibc can be asked. What the environment sets stays.
 
     Left alone it returns memory that the next step of training takes again, page by page: up to 40,000 a step.
     """
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all([mallopt(*setting) for setting in (TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD)])
+    ours = [setting for variable, setting in SETTINGS.items() if variable not in os.environ]
+    return mallopt is not None and all([mallopt(*setting) for setting in ours])

@@ -103,6 +103,36 @@ def test_in_its_layout_a_network_is_as_exact_as_in_torchs_own(name):
         assert close(ours.double(), theirs.double(), 1e-3), where
 
 
+@pytest.mark.parametrize("is_blocked", [False, pytest.param(True, marks=needs_onednn)])
+def test_a_network_without_batch_norm_learns_in_parts(is_blocked):
+    network = network_of("custom:basic-1.1-16.32-cifar-zero_pad-nonorm")
+    loss, expected = one_after_the_other(network, [4, 4])
+    cores = Cores(network, Compute(parts=2, threads=2, is_blocked=is_blocked))
+    assert cores.backward(learn, *batch(8)).item() == pytest.approx(loss, rel=1e-4)
+    for ours, theirs in zip(network.parameters(), expected.parameters()):
+        assert close(ours.grad, theirs.grad)
+
+
+def test_a_short_last_batch_is_split_into_fewer_parts():
+    network = network_of("plain20")
+    loss, expected = one_after_the_other(network, [3, 2])
+    assert Cores(network, Compute(parts=4, threads=4)).backward(learn, *batch(5)).item() == pytest.approx(
+        loss, rel=1e-4
+    )
+    for ours, theirs in zip((*network.parameters(), *network.buffers()), (*expected.parameters(), *expected.buffers())):
+        ours, theirs = (ours.grad, theirs.grad) if isinstance(ours, nn.Parameter) else (ours.float(), theirs.float())
+        assert close(ours, theirs)
+
+
+def test_gradients_are_added_to_those_that_are_there():
+    network = network_of("custom:basic-1.1-16.32-cifar-zero_pad-nonorm")
+    cores = Cores(network, Compute(parts=2, threads=2))
+    cores.backward(learn, *batch(8))
+    once = [parameter.grad.clone() for parameter in network.parameters()]
+    cores.backward(learn, *batch(8))
+    assert all(close(parameter.grad, 2 * gradient) for parameter, gradient in zip(network.parameters(), once))
+
+
 def test_a_second_batch_has_nothing_of_the_first():
     network = network_of("plain20")
     cores = Cores(network, Compute(parts=2, threads=2))

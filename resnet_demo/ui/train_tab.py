@@ -127,7 +127,7 @@ def _wire_runs(page: Page, parts: FormParts, view: gr.HTML, table: RunTable, run
 
     runs.choose(guarded(choose), page.hand, page.hand, **QUIET)
     runs.tick(guarded(Acts(lab).tick), page.hand, page.hand, **QUIET)
-    # Whatever turned while an answer was under way is asked for after it, so that the last answer is of the last state.
+    # Whatever turned while an answer was under way is asked for after it. `gr.on` does not take gr.HTML's own events.
     asked = [page.hand, page.who], [parts.line, runs]
     gr.on((page.hand.change, page.who.change), guarded(turn), *asked, trigger_mode="always_last", **QUIET)
     view.turn(guarded(turn), *asked, trigger_mode="always_last", **QUIET)
