@@ -15,7 +15,7 @@ from resnet_demo import system
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = """
-import os, resource, sys, threading
+import os, resource, threading
 from resnet_demo.system import prepare_to_train
 
 prepare_to_train()
